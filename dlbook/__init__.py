@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy(
         "ops",
         "init",
         "nn",
+        "models",
         "optim",
         "data",
         "train",

@@ -8,7 +8,18 @@ from typing import Any
 from dlbook.testing._row import Kind, Row
 
 ROOMS = ("activations", "arithmetic", "init", "layers", "losses", "nn", "optim")
-PACKAGES = ("autodiff", "ops", "init", "nn", "models", "optim", "data", "train", "plot", "exercises")
+PACKAGES = (
+    "autodiff",
+    "ops",
+    "init",
+    "nn",
+    "models",
+    "optim",
+    "data",
+    "train",
+    "plot",
+    "exercises",
+)
 
 #: Public objects that no row can describe, and what proves them instead.
 exemptions: Mapping[str, str] = {

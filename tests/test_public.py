@@ -80,6 +80,7 @@ def theirs(row: Row) -> Any:
         "nn": (torch.nn,),
         "optim": (torch.optim,),
         "init": (torch.nn.init,),
+        "models": (),
     }[package]
     for home in homes:
         found = getattr(home, name, None)

@@ -2,4 +2,4 @@
 
 from dlbook._lazy import lazy
 
-__getattr__, __dir__, __all__ = lazy(__name__, modules=[], names={})
+__getattr__, __dir__, __all__ = lazy(__name__, modules=["mlp"], names={"mlp": ["MLP"]})

@@ -11,7 +11,7 @@ from torch import Tensor
 from dlbook.testing._row import Row, Sample
 
 PACKAGE = Path(__file__).resolve().parents[1]
-MEASURED = ("__init__.py", "_lazy.py", "autodiff", "ops", "init.py", "nn", "optim.py")
+MEASURED = ("__init__.py", "_lazy.py", "autodiff", "ops", "init.py", "nn", "models", "optim.py")
 
 
 class Errors(NamedTuple):

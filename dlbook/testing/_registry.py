@@ -7,7 +7,7 @@ from typing import Any
 
 from dlbook.testing._row import Kind, Row
 
-ROOMS = ("activations", "arithmetic", "init", "layers", "losses", "nn", "optim")
+ROOMS = ("activations", "arithmetic", "init", "layers", "losses", "models", "nn", "optim")
 PACKAGES = (
     "autodiff",
     "ops",

@@ -1,7 +1,12 @@
-"""Data sets, one a file: each is a module with ``load() -> Splits(train, validation, test)``."""
+"""Data sets, one a file: each is a module with ``load() -> Splits(train, validation, test)``.
+
+:mod:`dlbook.data.splits` cuts any examples, and :mod:`dlbook.data.augmentation` makes more of them.
+"""
 
 from dlbook._lazy import lazy
 
 __getattr__, __dir__, __all__ = lazy(
-    __name__, modules=["digits", "splits"], names={"splits": ["Part", "Splits"]}
+    __name__,
+    modules=["augmentation", "digits", "splits"],
+    names={"splits": ["Part", "Splits", "k_fold", "split"]},
 )

@@ -2,14 +2,17 @@
 
 import math
 import os
+import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from dlbook.data.augmentation import Augmentation
 from dlbook.train import checkpoints
 from dlbook.train.batches import Batches, Examples, count
 from dlbook.train.checkpoints import CheckpointError
@@ -18,9 +21,9 @@ from dlbook.train.evaluation import Loss, Means, Metric, Metrics, measure, named
 from dlbook.train.history import History
 from dlbook.train.progress import Progress
 from dlbook.train.run import Callback, Run
-from dlbook.train.seeds import seed_everything
+from dlbook.train.seeds import branch, seed_everything
 
-__all__ = ["NonFiniteLossError", "Run", "fit"]
+__all__ = ["NonFiniteLossError", "Run", "fit", "take_step"]
 
 
 class NonFiniteLossError(ArithmeticError):
@@ -37,6 +40,7 @@ def fit(
     epochs: int,
     batch_size: int = 64,
     shuffle: bool = True,
+    augment: Augmentation | None = None,
     metrics: Metrics = (),
     scheduler: Any = None,
     device: torch.device | str | None = None,
@@ -65,6 +69,10 @@ def fit(
         epochs: how many there shall be in all, at least 1; those in a checkpoint count.
         batch_size: examples a step, at least 1.
         shuffle: whether every epoch has a new order (not for a ``DataLoader``).
+        augment: ``augment(x, y, generator) -> (x, y)``, applied to every training batch on the
+            device, anew in every epoch, and never to validation; see
+            :mod:`dlbook.data.augmentation`. Its generator follows the seed, is kept in
+            checkpoints, and leaves the order of the examples as it is without augmentation.
         metrics: ``"accuracy"`` or functions like ``loss``, by name or in a list.
         scheduler: a schedule from :mod:`torch.optim.lr_scheduler`, stepped after every epoch;
             ``ReduceLROnPlateau`` is given the validation loss (the training loss without one).
@@ -100,7 +108,7 @@ def fit(
         >>> history.validation["accuracy"][-1] > 0.85
         True
     """
-    _check(model, loss, optimizer, epochs, callbacks)
+    _check(model, loss, optimizer, epochs, callbacks, augment)
     table = named_metrics(metrics)
     where = choose_device(device)
     generator = seed_everything(seed) if seed is not None else _generator()
@@ -116,6 +124,7 @@ def fit(
     if validation is not None:
         held_out = Batches(validation, "validation", batch_size=batch_size, device=where)
 
+    source = branch(generator)
     run = Run(model, optimizer, where, epochs, History(), scheduler=scheduler)
     run.measures = [f"train {name}" for name in ("loss", *table)]
     if held_out is not None:
@@ -128,10 +137,13 @@ def fit(
         "shuffle": shuffle,
         "examples": batches.examples,
         "measures": run.measures,
+        "augment": None if augment is None else _described(augment),
     }
     record = None
     if checkpoint is not None:
-        record = _Record(Path(checkpoint), run, loss, settings, callbacks, batches, held_out)
+        generators = batches.generators + (held_out.generators if held_out else [])
+        generators += [] if augment is None else [source]
+        record = _Record(Path(checkpoint), run, loss, settings, callbacks, generators)
     if record is not None and record.path.exists():
         record.read()
     _move(model, loss, optimizer, where)
@@ -150,7 +162,8 @@ def fit(
                 begun = time.perf_counter()
                 rate = float(optimizer.param_groups[0]["lr"])
                 model.train()
-                trained = _epoch(run, loss, batches, table, bar)
+                changed = batches if augment is None else _changed(batches, augment, source)
+                trained = _epoch(run, loss, changed, batches.length, table, bar)
                 _check_parameters(run)
                 measured = {} if held_out is None else measure(model, loss, held_out, table)
                 if not math.isfinite(measured.get("loss", 0.0)):
@@ -171,32 +184,65 @@ def fit(
     return run.history
 
 
+def take_step(
+    model: nn.Module,
+    loss: Loss,
+    optimizer: torch.optim.Optimizer,
+    x: Any,
+    y: Any,
+    check: Callable[[Any], None] = lambda value: None,
+) -> tuple[Any, Tensor]:
+    """Take one step: forward, loss, backward, update.
+
+    Args:
+        model: any module, in the mode it shall have.
+        loss: ``loss(output, target)``, one number.
+        optimizer: the model's; one that asks for the loss more than once a step will do.
+        x: a batch of inputs.
+        y: its targets.
+        check: called with the loss before the backward pass; what it raises prevents the step.
+
+    Returns:
+        The output and the loss at the parameters before the step.
+
+    Example:
+        >>> model = nn.Linear(2, 2)
+        >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        >>> x, y = torch.eye(2), torch.arange(2)
+        >>> _, first = take_step(model, nn.CrossEntropyLoss(), optimizer, x, y)
+        >>> _, second = take_step(model, nn.CrossEntropyLoss(), optimizer, x, y)
+        >>> bool(second < first)
+        True
+    """
+    first: list[tuple[Any, Tensor]] = []
+
+    def gradients() -> Tensor:
+        optimizer.zero_grad()
+        output = model(x)
+        value = loss(output, y)
+        check(value)
+        value.backward()  # type: ignore[no-untyped-call]
+        if not first:  # some optimisers ask more than once; the first is the batch's loss
+            first.append((output, value.detach()))
+        return value.detach()
+
+    optimizer.step(gradients)  # type: ignore[arg-type]
+    return first[0]
+
+
 def _epoch(
-    run: Run, loss: Loss, batches: Batches, metrics: Mapping[str, Metric], bar: Progress
+    run: Run,
+    loss: Loss,
+    batches: Iterable[tuple[Any, Any]],
+    length: int | None,
+    metrics: Mapping[str, Metric],
+    bar: Progress,
 ) -> dict[str, float]:
     """Go once through the examples; return the means of what was measured."""
     means = Means()
-    model, optimizer = run.model, run.optimizer
     for number, (x, y) in enumerate(batches, 1):
-        first: list[tuple[Any, Tensor]] = []
-
-        def gradients(
-            x: Any = x,
-            y: Any = y,
-            number: int = number,
-            first: list[tuple[Any, Tensor]] = first,
-        ) -> Tensor:
-            optimizer.zero_grad()
-            output = model(x)
-            value = loss(output, y)
-            _check_loss(value, run, number, batches, x)
-            value.backward()  # type: ignore[no-untyped-call]
-            if not first:  # some optimisers ask more than once; the first is the batch's loss
-                first.append((output, value.detach()))
-            return value.detach()
-
-        optimizer.step(gradients)  # type: ignore[arg-type]
-        output, value = first[0]
+        check = partial(_check_loss, run=run, number=number, length=length, x=x)
+        output, value = take_step(run.model, loss, run.optimizer, x, y, check)
         with torch.no_grad():
             values = {name: metric(output, y) for name, metric in metrics.items()}
         means.add(count(y), loss=value, **values)
@@ -204,6 +250,23 @@ def _epoch(
     if means.examples == 0:
         raise ValueError("train: expects at least one example, got none")
     return means.result()
+
+
+def _changed(
+    batches: Batches, augment: Augmentation, generator: torch.Generator
+) -> Iterator[tuple[Any, Any]]:
+    for x, y in batches:
+        pair = augment(x, y, generator)
+        if not isinstance(pair, tuple) or len(pair) != 2:
+            raise TypeError(
+                f"fit: augment expects to return a batch (x, y), got {type(pair).__name__}"
+            )
+        yield pair
+
+
+def _described(augment: Augmentation) -> str:
+    """What it is, the same in every process."""
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(augment))
 
 
 def _caption(run: Run, means: Means) -> str:
@@ -219,6 +282,7 @@ def _check(
     optimizer: torch.optim.Optimizer,
     epochs: int,
     callbacks: Sequence[Callback],
+    augment: Augmentation | None,
 ) -> None:
     if not isinstance(model, nn.Module):
         raise TypeError(f"fit: model expects a torch.nn.Module, got {type(model).__name__}")
@@ -232,6 +296,8 @@ def _check(
     for callback in callbacks:
         if isinstance(callback, type) or not callable(callback):
             raise TypeError(f"fit: callbacks expects things to call, got {callback!r}")
+    if augment is not None and (isinstance(augment, type) or not callable(augment)):
+        raise TypeError(f"fit: augment expects a function (x, y, generator), got {augment!r}")
     known = {id(p) for p in model.parameters()}
     if isinstance(loss, nn.Module):
         known |= {id(p) for p in loss.parameters()}
@@ -243,7 +309,7 @@ def _check(
         )
 
 
-def _check_loss(value: Any, run: Run, number: int, batches: Batches, x: Any) -> None:
+def _check_loss(value: Any, run: Run, number: int, length: int | None, x: Any) -> None:
     if not isinstance(value, Tensor) or value.numel() != 1:
         got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
         raise ValueError(
@@ -253,7 +319,7 @@ def _check_loss(value: Any, run: Run, number: int, batches: Batches, x: Any) -> 
         raise ValueError("fit: the loss does not depend on any parameter that requires a gradient")
     if math.isfinite(value.item()):
         return
-    of = "" if batches.length is None else f" of {batches.length}"
+    of = "" if length is None else f" of {length}"
     raise NonFiniteLossError(
         f"fit: the loss is {value.item()} in epoch {run.epoch + 1} of {run.epochs}, "
         f"batch {number}{of}; {_culprit(run.model, x)}. This step was not taken."
@@ -327,15 +393,14 @@ class _Record:
         loss: Loss,
         settings: dict[str, Any],
         callbacks: Sequence[Callback],
-        batches: Batches,
-        held_out: Batches | None,
+        generators: list[torch.Generator],
     ) -> None:
         self.path = path
         self.run = run
         self.loss = loss if isinstance(loss, nn.Module) else None
         self.settings = settings
         self.callbacks = [c for c in callbacks if hasattr(c, "state_dict")]
-        self.generators = batches.generators + (held_out.generators if held_out else [])
+        self.generators = generators
         self._random: dict[str, Any] | None = None
 
     def write(self) -> None:

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import torch
 
-__all__ = ["seed_everything"]
+__all__ = ["branch", "seed_everything"]
 
 
 def seed_everything(seed: int) -> torch.Generator:
@@ -35,5 +35,24 @@ def seed_everything(seed: int) -> torch.Generator:
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)  # every device's generator, CUDA's and MPS's too
-    own = np.random.SeedSequence(seed).generate_state(1, np.uint64)[0]
-    return torch.Generator().manual_seed(int(own))
+    return torch.Generator().manual_seed(_derived(seed))
+
+
+def branch(generator: torch.Generator) -> torch.Generator:
+    """Return a generator with a stream of its own that follows from the given one's seed.
+
+    Nothing is drawn from the given one: whether somebody branches off changes nothing for others.
+
+    Args:
+        generator: any generator that has been seeded.
+
+    Example:
+        >>> a, b = (branch(torch.Generator().manual_seed(0)) for _ in range(2))
+        >>> torch.equal(torch.rand(2, generator=a), torch.rand(2, generator=b))
+        True
+    """
+    return torch.Generator().manual_seed(_derived(generator.initial_seed()))
+
+
+def _derived(seed: int) -> int:
+    return int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0])

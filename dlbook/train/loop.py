@@ -23,7 +23,16 @@ from dlbook.train.progress import Progress
 from dlbook.train.run import Callback, Run
 from dlbook.train.seeds import branch, seed_everything
 
-__all__ = ["NonFiniteLossError", "Run", "fit", "take_step"]
+__all__ = [
+    "NonFiniteLossError",
+    "Run",
+    "augmented",
+    "check_parts",
+    "fit",
+    "move",
+    "take_step",
+    "unseeded",
+]
 
 
 class NonFiniteLossError(ArithmeticError):
@@ -108,10 +117,11 @@ def fit(
         >>> history.validation["accuracy"][-1] > 0.85
         True
     """
-    _check(model, loss, optimizer, epochs, callbacks, augment)
+    check_parts("fit", model, loss, optimizer, augment)
+    _check(epochs, callbacks)
     table = named_metrics(metrics)
     where = choose_device(device)
-    generator = seed_everything(seed) if seed is not None else _generator()
+    generator = seed_everything(seed) if seed is not None else unseeded()
     batches = Batches(
         train,
         "train",
@@ -146,7 +156,7 @@ def fit(
         record = _Record(Path(checkpoint), run, loss, settings, callbacks, generators)
     if record is not None and record.path.exists():
         record.read()
-    _move(model, loss, optimizer, where)
+    move(model, loss, optimizer, where)
     if record is not None:
         record.after_move()
         if not record.path.exists():
@@ -162,8 +172,8 @@ def fit(
                 begun = time.perf_counter()
                 rate = float(optimizer.param_groups[0]["lr"])
                 model.train()
-                changed = batches if augment is None else _changed(batches, augment, source)
-                trained = _epoch(run, loss, changed, batches.length, table, bar)
+                pairs = augmented("fit", batches, augment, source)
+                trained = _epoch(run, loss, pairs, batches.length, table, bar)
                 _check_parameters(run)
                 measured = {} if held_out is None else measure(model, loss, held_out, table)
                 if not math.isfinite(measured.get("loss", 0.0)):
@@ -252,14 +262,15 @@ def _epoch(
     return means.result()
 
 
-def _changed(
-    batches: Batches, augment: Augmentation, generator: torch.Generator
+def augmented(
+    name: str, batches: Batches, augment: Augmentation | None, generator: torch.Generator
 ) -> Iterator[tuple[Any, Any]]:
+    """Yield the batches of one pass, changed by the augmentation, if there is one."""
     for x, y in batches:
-        pair = augment(x, y, generator)
+        pair = (x, y) if augment is None else augment(x, y, generator)
         if not isinstance(pair, tuple) or len(pair) != 2:
             raise TypeError(
-                f"fit: augment expects to return a batch (x, y), got {type(pair).__name__}"
+                f"{name}: augment expects to return a batch (x, y), got {type(pair).__name__}"
             )
         yield pair
 
@@ -276,37 +287,40 @@ def _caption(run: Run, means: Means) -> str:
     return caption
 
 
-def _check(
+def check_parts(
+    name: str,
     model: nn.Module,
     loss: Loss,
     optimizer: torch.optim.Optimizer,
-    epochs: int,
-    callbacks: Sequence[Callback],
-    augment: Augmentation | None,
+    augment: Augmentation | None = None,
 ) -> None:
+    """Refuse what can't be trained, or not with this optimiser, before anything is changed."""
     if not isinstance(model, nn.Module):
-        raise TypeError(f"fit: model expects a torch.nn.Module, got {type(model).__name__}")
+        raise TypeError(f"{name}: model expects a torch.nn.Module, got {type(model).__name__}")
     if isinstance(loss, type) or not callable(loss):
         hint = f"; did you mean {loss.__name__}()?" if isinstance(loss, type) else ""
-        raise TypeError(f"fit: loss expects a function loss(output, target), got {loss!r}{hint}")
+        raise TypeError(f"{name}: loss expects a function loss(output, target), got {loss!r}{hint}")
     if not isinstance(optimizer, torch.optim.Optimizer):
-        raise TypeError(f"fit: optimizer expects an optimiser, got {type(optimizer).__name__}")
-    if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
-        raise ValueError(f"fit: epochs expects an integer >= 1, got {epochs!r}")
-    for callback in callbacks:
-        if isinstance(callback, type) or not callable(callback):
-            raise TypeError(f"fit: callbacks expects things to call, got {callback!r}")
+        raise TypeError(f"{name}: optimizer expects an optimiser, got {type(optimizer).__name__}")
     if augment is not None and (isinstance(augment, type) or not callable(augment)):
-        raise TypeError(f"fit: augment expects a function (x, y, generator), got {augment!r}")
+        raise TypeError(f"{name}: augment expects a function (x, y, generator), got {augment!r}")
     known = {id(p) for p in model.parameters()}
     if isinstance(loss, nn.Module):
         known |= {id(p) for p in loss.parameters()}
     given = {id(p) for group in optimizer.param_groups for p in group["params"]}
     if not known & given:
         raise ValueError(
-            "fit: the optimizer holds none of the model's parameters; "
+            f"{name}: the optimizer holds none of the model's parameters; "
             "was it made for another model, or before the model was replaced?"
         )
+
+
+def _check(epochs: int, callbacks: Sequence[Callback]) -> None:
+    if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
+        raise ValueError(f"fit: epochs expects an integer >= 1, got {epochs!r}")
+    for callback in callbacks:
+        if isinstance(callback, type) or not callable(callback):
+            raise TypeError(f"fit: callbacks expects things to call, got {callback!r}")
 
 
 def _check_loss(value: Any, run: Run, number: int, length: int | None, x: Any) -> None:
@@ -352,12 +366,12 @@ def _spoiled(model: nn.Module) -> str | None:
     return None
 
 
-def _generator() -> torch.Generator:
+def unseeded() -> torch.Generator:
     """A generator for the order of examples that follows PyTorch's global seed."""
     return torch.Generator().manual_seed(int(torch.randint(2**62, ())))
 
 
-def _move(
+def move(
     model: nn.Module, loss: Loss, optimizer: torch.optim.Optimizer, where: torch.device
 ) -> None:
     """Bring model, loss and the optimiser's memory to the device."""

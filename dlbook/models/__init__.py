@@ -2,4 +2,19 @@
 
 from dlbook._lazy import lazy
 
-__getattr__, __dir__, __all__ = lazy(__name__, modules=["mlp"], names={"mlp": ["MLP"]})
+__getattr__, __dir__, __all__ = lazy(
+    __name__,
+    modules=["mlp", "universal_approximation"],
+    names={
+        "mlp": ["MLP"],
+        "universal_approximation": [
+            "HandSet",
+            "box_network",
+            "cosine_network",
+            "interpolating_network",
+            "sawtooth_network",
+            "square_network",
+            "staircase_network",
+        ],
+    },
+)

@@ -57,7 +57,7 @@ plt.show()
 
 # sphinx_gallery_alt = "Largest error of x squared against the number of hidden units, the"
 # sphinx_gallery_alt = "error on a logarithmic axis. The line of the deep networks falls straight"
-# sphinx_gallery_alt = "to below ten to the minus six at 30 units; the line of the shallow ones flattens out"
+# sphinx_gallery_alt = "to below ten to the minus six at 30 units; that of the others flattens out"
 # sphinx_gallery_alt = "between ten to the minus three and ten to the minus four."
 units = list(range(3, 31, 3))
 deep, shallow = [], []

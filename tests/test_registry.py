@@ -415,3 +415,64 @@ def test_optimisers_walk_torchs_way(row: Row, sample: Sample) -> None:
     (mine, _), (other, _) = _measure.results(row, sample)
     for a, b in zip(mine, other):
         assert_close(a, b, row.tolerance, row.name)
+
+
+@sampled(rows("optimizer"))
+def test_a_hundred_steps_are_torchs(row: Row, sample: Sample) -> None:
+    mine, other = (_measure.walk(kind, sample, steps=100) for kind in (row.ours, row.reference))
+    for a, b in zip(mine, other):
+        assert_close(a, b, max(1e-10, row.tolerance), row.name)
+
+
+@pytest.mark.parametrize("ours_first", [True, False], ids=["ours, torch", "torch, ours"])
+@sampled(rows("optimizer"))
+def test_optimisers_exchange_their_state(row: Row, sample: Sample, ours_first: bool) -> None:
+    """Half of a way with one, half with the other: the same as a change from torch to torch."""
+    first, second = (row.ours, row.reference) if ours_first else (row.reference, row.ours)
+    mixed = _measure.walk(first, sample, 10, then=second)
+    pure = _measure.walk(row.reference, sample, 10, then=row.reference)
+    for a, b in zip(mixed, pure):
+        assert_close(a, b, max(1e-12, row.tolerance), row.name)
+
+
+@named(rows("optimizer"))
+def test_optimisers_write_torchs_state_dictionaries(row: Row) -> None:
+    for sample in row.draw():
+        written = []
+        for kind in (row.ours, row.reference):
+            params = [torch.ones(2, 2, dtype=torch.float64, requires_grad=True)]
+            optimizer = kind(params, *sample.args, **sample.kwargs)
+
+            def closure(param: Tensor = params[0], optimizer: Any = optimizer) -> Tensor:
+                optimizer.zero_grad()
+                loss = (param**2).sum()
+                loss.backward()
+                return loss
+
+            optimizer.step(closure)
+            written.append(optimizer.state_dict())
+        ours, theirs = written
+        assert ours["state"].keys() == theirs["state"].keys()
+        for i, state in ours["state"].items():
+            assert state.keys() == theirs["state"][i].keys()
+            for name, value in state.items():
+                other = theirs["state"][i][name]
+                assert type(value) is type(other), name
+                if isinstance(value, Tensor):
+                    assert (value.shape, value.dtype) == (other.shape, other.dtype), name
+        settings = {"foreach", "fused", "capturable", "differentiable"}  # of speed
+        for mine, other in zip(ours["param_groups"], theirs["param_groups"], strict=True):
+            assert mine.keys() == other.keys() - settings
+
+
+@named(rows("optimizer"))
+def test_optimisers_refuse_sparse_and_complex_gradients(row: Row) -> None:
+    table = torch.nn.Embedding(3, 2, sparse=True)
+    wave = torch.ones(2, 2, dtype=torch.complex64, requires_grad=True)
+    for param, loss in ((table.weight, table(torch.tensor([1])).sum()), (wave, wave.abs().sum())):
+        before = param.detach().clone()
+        optimizer = row.ours([param])
+        loss.backward()
+        with pytest.raises(RuntimeError, match=f"{row.name[6:]}: expects dense real gradients"):
+            optimizer.step(lambda loss=loss: loss)
+        assert torch.equal(param, before)

@@ -1,5 +1,6 @@
 """How far an implementation is from its reference, in float64, over all samples of its row."""
 
+import copy
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from torch import Tensor
 from dlbook.testing._row import Row, Sample
 
 PACKAGE = Path(__file__).resolve().parents[1]
-MEASURED = ("__init__.py", "_lazy.py", "autodiff", "ops", "init.py", "nn", "models", "optim.py")
+MEASURED = ("__init__.py", "_lazy.py", "autodiff", "ops", "init.py", "nn", "models", "optim")
 
 
 class Errors(NamedTuple):
@@ -185,18 +186,40 @@ def run_module(module: Any, sample: Sample) -> Outcome:
     return [y.detach() for y in ys], gradients
 
 
-def walk(optimizer: Callable[..., Any], sample: Sample, steps: int = 10) -> list[Tensor]:
-    """Take steps with an optimiser down a crooked valley, and return where that led."""
+def walk(
+    optimizer: Callable[..., Any],
+    sample: Sample,
+    steps: int = 10,
+    then: Callable[..., Any] | None = None,
+) -> list[Tensor]:
+    """Take steps with an optimiser down a crooked valley, and return where that led.
+
+    Args:
+        optimizer: the class.
+        sample: the arguments of its constructor, after the parameters.
+        steps: how many it takes.
+        then: the class of another one, which loads the first one's state and goes on as far again.
+    """
     g = torch.Generator().manual_seed(0)
     start = [torch.randn(4, 3, generator=g), torch.randn(3, generator=g)]
     params = [p.double().requires_grad_() for p in start]
+
+    def closure() -> Tensor:
+        w, b = params
+        stepper.zero_grad()
+        loss = ((w * w).sum(0) * torch.cos(b)).sum() + (b**4).sum()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
+
     stepper = optimizer(params, *sample.args, **sample.kwargs)
     for _ in range(steps):
-        w, b = params
-        loss = ((w * w).sum(0) * torch.cos(b)).sum() + (b**4).sum()
-        stepper.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        stepper.step()
+        stepper.step(closure)
+    if then is not None:
+        state = copy.deepcopy(stepper.state_dict())
+        stepper = then(params, lr=1.0)
+        stepper.load_state_dict(state)
+        for _ in range(steps):
+            stepper.step(closure)
     return [p.detach() for p in params]
 
 

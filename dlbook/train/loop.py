@@ -71,7 +71,7 @@ def fit(
     Args:
         model: any module; ``model(x)`` is its output. It moves to the device.
         loss: ``loss(output, target)``, one number, the mean over the batch; a function or a module.
-        optimizer: any optimiser of the model's parameters, PyTorch's or :class:`dlbook.optim.SGD`.
+        optimizer: any optimiser of the model's parameters, PyTorch's or from :mod:`dlbook.optim`.
         train: a pair of tensors ``(x, y)``, a :class:`dlbook.data.Part`, any data set of pairs, or
             a ``DataLoader``, whose own batch size and order then hold.
         validation: the same, or None.
@@ -83,8 +83,9 @@ def fit(
             :mod:`dlbook.data.augmentation`. Its generator follows the seed, is kept in
             checkpoints, and leaves the order of the examples as it is without augmentation.
         metrics: ``"accuracy"`` or functions like ``loss``, by name or in a list.
-        scheduler: a schedule from :mod:`torch.optim.lr_scheduler`, stepped after every epoch;
-            ``ReduceLROnPlateau`` is given the validation loss (the training loss without one).
+        scheduler: a schedule from :mod:`dlbook.optim.lr_scheduler` or PyTorch's, stepped after
+            every epoch; ``ReduceLROnPlateau`` is given the validation loss (the training loss
+            without one).
         device: see :func:`dlbook.device`.
         seed: seeds everything first, see :func:`dlbook.seed_everything`. The model has its initial
             values by then: this governs the order of examples, and dropout.

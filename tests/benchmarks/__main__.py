@@ -243,6 +243,25 @@ def training() -> Iterator[Case]:
     yield Case("optimiser step: SGD, momentum", *steppers, "torch", None, ("optim.SGD",))
 
 
+def optimizers() -> Iterator[Case]:
+    """One step of a network of a million parameters in 20 tensors, with torch's fused form too."""
+    from dlbook import optim
+
+    def stepper(kind: Any, **settings: Any) -> Run:
+        torch.manual_seed(0)
+        held = [torch.randn(50_000).requires_grad_() for _ in range(20)]
+        for p in held:
+            p.grad = torch.randn_like(p)
+        step: Run = kind(held, **settings).step
+        return step
+
+    for name in ("SGD", "AdamW"):
+        ours, theirs = getattr(optim, name), getattr(torch.optim, name)
+        words, row = f"optimiser step: {name}, 20×50000", (f"optim.{name}",)
+        yield Case(words, stepper(ours), stepper(theirs), "torch", 1.2, row)
+        yield Case(words, stepper(ours), stepper(theirs, fused=True), "torch fused", None)
+
+
 # --- fused losses, softmax, activations ----------------------------------------------------------
 
 LOSSES = (
@@ -354,7 +373,7 @@ def imports(rounds: int) -> Result:
 
 # --- all together ---------------------------------------------------------------------------------
 
-GROUPS = (chains, training, fused, activations, compiled)
+GROUPS = (chains, training, optimizers, fused, activations, compiled)
 
 
 def processor() -> str:

@@ -1,31 +1,28 @@
-r"""Optimisers: rules that turn gradients into steps.
+r"""Gradient descent: the plain step, and the same with momentum.
 
-:class:`SGD` bears the names, the argument order, the parameter groups and the state
-dictionary of :class:`torch.optim.SGD`, so that either can stand in for the other, in the middle
-of a training run too. Its bookkeeping (groups, hooks, state dictionaries) is inherited from
-:class:`torch.optim.Optimizer`; the update rule is written out here.
+:class:`SGD` has the interface of :class:`torch.optim.SGD`; :func:`sgd_step` is the rule in its
+barest form, for parameters that live in plain dictionaries beside a
+:class:`dlbook.autodiff.Tape`.
 
-:func:`sgd_step` is the same rule in its barest form, for parameters that live in plain
-dictionaries beside a :class:`dlbook.autodiff.Tape`.
-
-The chapter is *Gradient descent*.
+Chapter: :doc:`/foundations/gradient-descent`.
 """
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, overload
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 from torch.optim.optimizer import ParamsT
+
+from dlbook.optim.base import FirstOrder, Group, Memory
 
 __all__ = ["SGD", "sgd_step"]
 
 Tree = TypeVar("Tree")
 
 
-class SGD(Optimizer):
+class SGD(FirstOrder):
     r"""Stochastic gradient descent, with momentum, Nesterov's variant and weight decay.
 
     With the gradient :math:`g_t` of the loss at :math:`\theta_{t-1}`, learning rate
@@ -53,6 +50,7 @@ class SGD(Optimizer):
 
     Raises:
         ValueError: at construction, for a setting outside its range.
+        RuntimeError: at a step, if a gradient is sparse or complex.
 
     Departures: as in PyTorch, the velocity starts at the first gradient rather than at zero, and
     the learning rate stands outside the velocity, so a change of it acts at once on the whole
@@ -91,69 +89,43 @@ class SGD(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add a group of parameters; its settings are checked like the constructor's.
+    _counts = False
+    _unless_told: ClassVar[Mapping[str, Any]] = {
+        "momentum": 0,
+        "dampening": 0,
+        "weight_decay": 0,
+        "nesterov": False,
+        "maximize": False,
+    }
 
-        Args:
-            param_group: ``"params"`` and any settings that differ from the defaults.
+    def _check(self, group: Group) -> None:
+        super()._check(group)
+        if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
+            raise ValueError(
+                "SGD: nesterov expects momentum > 0 and dampening 0, "
+                f"got momentum {group['momentum']} and dampening {group['dampening']}"
+            )
 
-        Raises:
-            ValueError: for a setting outside its range.
-        """
-        _check({**self.defaults, **param_group})
-        super().add_param_group(param_group)
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        for group in self.param_groups:  # a state dictionary may lack what its writer did not know
-            for name in ("momentum", "dampening", "weight_decay"):
-                group.setdefault(name, 0)
-            for name in ("nesterov", "maximize"):
-                group.setdefault(name, False)
-
-    @overload
-    def step(self, closure: None = None) -> None: ...
-
-    @overload
-    def step(self, closure: Callable[[], float]) -> float: ...
-
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Take one step along the gradients that ``backward`` has left in ``.grad``.
-
-        Args:
-            closure: computes the loss and its gradients; called once, before the step.
-
-        Returns:
-            What ``closure`` returned, or None. Parameters without a gradient stay as they are.
-        """
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        for group in self.param_groups:
-            params = [p for p in group["params"] if p.grad is not None]
-            if params:
-                self._update(params, [p.grad for p in params], group)
-        return loss
-
-    def _update(self, params: list[Tensor], grads: list[Tensor], group: dict[str, Any]) -> None:
-        """One group's step; ``torch._foreach_*`` does the same to every tensor of a list."""
-        lr, momentum, weight_decay = float(group["lr"]), group["momentum"], group["weight_decay"]
-        if group["maximize"]:
-            grads = list(torch._foreach_neg(grads))
-        if weight_decay != 0:
-            grads = list(torch._foreach_add(grads, params, alpha=weight_decay))
+    def _rule(
+        self,
+        params: list[Tensor],
+        grads: list[Tensor],
+        memory: Memory,
+        t: list[float],
+        group: Group,
+    ) -> None:
+        lr, momentum = float(group["lr"]), group["momentum"]
+        grads = self._decayed(params, grads, group)
         if momentum != 0:
             velocities = self._velocities(params, grads, momentum, group["dampening"])
             if group["nesterov"]:
-                grads = list(torch._foreach_add(grads, velocities, alpha=momentum))
+                grads = list(torch._foreach_add(grads, velocities, alpha=momentum))  # g + μ v
             else:
                 grads = velocities
-        torch._foreach_add_(params, grads, alpha=-lr)
+        torch._foreach_add_(params, grads, alpha=-lr)  # θ ← θ − η v
 
     def _velocities(
-        self, params: list[Tensor], grads: list[Tensor], momentum: float, dampening: float
+        self, params: Sequence[Tensor], grads: list[Tensor], momentum: float, dampening: float
     ) -> list[Tensor]:
         """Advance the velocities in place; a parameter's first velocity is its gradient."""
         velocities: list[Tensor] = []
@@ -169,26 +141,9 @@ class SGD(Optimizer):
                 pushes.append(grad)
             velocities.append(velocity)
         if moving:
-            torch._foreach_mul_(moving, momentum)
+            torch._foreach_mul_(moving, momentum)  # v ← μ v + (1 − d) g
             torch._foreach_add_(moving, pushes, alpha=1 - dampening)
         return velocities
-
-
-def _check(group: Mapping[str, Any]) -> None:
-    """Refuse settings outside their range."""
-    lr = group["lr"]
-    if isinstance(lr, Tensor) and lr.numel() != 1:
-        raise ValueError(f"SGD: lr expects a number or a tensor of one element, got {lr.shape}")
-    for name in ("lr", "momentum", "weight_decay"):
-        if not 0 <= float(group[name]) < math.inf:
-            raise ValueError(f"SGD: {name} expects a finite number >= 0, got {group[name]}")
-    if not math.isfinite(group["dampening"]):
-        raise ValueError(f"SGD: dampening expects a finite number, got {group['dampening']}")
-    if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
-        raise ValueError(
-            "SGD: nesterov expects momentum > 0 and dampening 0, "
-            f"got momentum {group['momentum']} and dampening {group['dampening']}"
-        )
 
 
 def sgd_step(params: Tree, grads: Any, lr: float) -> Tree:

@@ -21,6 +21,7 @@ __getattr__, __dir__, __all__ = lazy(
         "progress",
         "range_tests",
         "run",
+        "search",
         "seeds",
         "states",
     ],

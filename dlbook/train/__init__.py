@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy(
         "early_stopping",
         "evaluation",
         "history",
+        "landscapes",
         "loop",
         "progress",
         "range_tests",

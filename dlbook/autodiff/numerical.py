@@ -41,7 +41,7 @@ def numerical_gradient(
         >>> numerical_gradient(lambda x: (x * x).sum(), x).round(decimals=6)
         tensor([2., 4.], dtype=torch.float64)
 
-    Chapter: :doc:`/foundations/gradient-descent`.
+    Chapter: :doc:`/foundations/calculus`.
     """
     x = inputs[argument]
     if not isinstance(x, Tensor) or not x.is_floating_point():

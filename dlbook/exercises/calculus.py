@@ -1,0 +1,534 @@
+"""Exercises of the chapter "calculus"."""
+# mypy: disable-error-code="no-untyped-def, no-untyped-call"
+
+import torch
+
+from dlbook.exercises._core import Exercise
+
+# --- predict --------------------------------------------------------------------------------
+
+three_quotients = Exercise(
+    "calculus.three-quotients",
+    "Three quotients without a computer",
+    kind="predict",
+    effort=1,
+    statement=r"""
+    At $x = 3$ and with $h = 0.1$, what is the forward quotient of $x^2$, the central quotient of $x^2$,
+    and the central quotient of $x^3$? Expand the powers with a pencil, and give three exact numbers.
+    """,
+    hints=[
+        "Write each quotient for a general $h$ first. What cancels?",
+        "In a central quotient all even powers of $h$ cancel in the numerator. Which power is left "
+        "over for the cube?",
+    ],
+    atol=1e-6,
+    rtol=0,
+)
+
+
+@three_quotients.stub
+def quotients():
+    """Return the three quotients: forward of x², central of x², central of x³."""
+
+
+@three_quotients.reference
+def quotients_reference():
+    x, h = 3, 0.1
+    return 2 * x + h, 2 * x, 3 * x**2 + h**2
+
+
+three_quotients.wrong_value((6, 6, 27), "those are the derivatives: the quotients keep their h")
+three_quotients.wrong_value((6.1, 6.1, 27.91), "those are three forward quotients")
+three_quotients.wrong_value((6.1, 6, 27), "the cube leaves something over: h³ has no partner")
+three_quotients.wrong_value((6.1, 6, 27.1), "what the cube leaves over is h³ divided by h")
+three_quotients.wrong_value((6.1, 6, 27.02), "divide by 2h at the end: both halves give an h³")
+
+mixed = Exercise(
+    "calculus.mixed-partials",
+    "A Hessian that is not symmetric",
+    kind="predict",
+    effort=2,
+    statement=r"""
+    Let $f(0, 0) = 0$, and everywhere else
+
+    $$
+    f(x, y) = x\,y\;\frac{x^2 - y^2}{x^2 + y^2} .
+    $$
+
+    Find the slope $\partial f/\partial x$ at the points $(0, y)$ of the one axis, then how fast it changes along that
+    axis: this is the derivative by $x$ and then by $y$. In the same way find the derivative by $y$ and then by
+    $x$. Both at $(0, 0)$; give the two numbers in this order. (Which condition of the chapter's
+    proof is broken?)
+    """,
+    hints=[
+        "Close to the axis $x = 0$ the fraction is almost a constant. Which?",
+        r"$\partial f/\partial x$ at $(0, y)$ is $y$ times that constant.",
+        "Exchanging $x$ and $y$ turns $f$ into $-f$.",
+    ],
+    atol=1e-6,
+)
+
+
+@mixed.stub
+def two_orders():
+    """Return the derivative by x then y, and that by y then x, both at (0, 0)."""
+
+
+@mixed.reference
+def two_orders_reference():
+    return (-1, 1)
+
+
+mixed.wrong_value((1, -1), "the two are exchanged: which order is asked for first?")
+mixed.wrong_value((0, 0), "f is 0 on both axes, but the slope across an axis is not")
+mixed.wrong_value((1, 1), "they are not equal: what becomes of f when x and y are exchanged?")
+mixed.wrong_value((-1, -1), "the fraction is not the same on both axes: look at the second again")
+
+# --- derive ---------------------------------------------------------------------------------
+
+length = Exercise(
+    "calculus.length",
+    "The slope and the bend of a length",
+    kind="derive",
+    effort=2,
+    statement=r"""
+    Derive the gradient and the Hessian of the Euclidean length $f(\mathbf x) = \lVert\mathbf x\rVert$, at a point other
+    than zero, and write them as `length_derivatives(x)`.
+    """,
+    hints=[
+        r"$f = \sqrt{\mathbf x^\top\mathbf x}$: the chain rule, with a rule of the page inside.",
+        r"The Hessian is the Jacobian of the gradient. That is a product of a number, "
+        r"$1/\lVert\mathbf x\rVert$, and a vector, $\mathbf x$; both move.",
+        r"Check with a direction along $\mathbf x$: there the length is a straight line, so its curvature "
+        "must be 0.",
+    ],
+    axes={"x": "D"},
+    outputs=("the gradient", "the Hessian"),
+)
+
+
+@length.stub
+def length_derivatives(x):
+    """Return the gradient, shape (D,), and the Hessian, shape (D, D), of ‖x‖.
+
+    Args:
+        x: a vector other than zero, shape (D,).
+    """
+
+
+@length.reference
+def length_derivatives_reference(x):
+    r = x.norm()
+    unit = x / r
+    return unit, (torch.eye(len(x), dtype=x.dtype) - unit[:, None] * unit) / r
+
+
+@length.inputs
+def length_inputs(random):
+    (D,) = random.sizes(1)
+    return (2 * random.normal(D, dtype=torch.float64) + 1,)
+
+
+@length.wrong("that gradient belongs to half the squared length: the root is missing")
+def length_derivatives_squared(x):
+    return x, torch.eye(len(x), dtype=x.dtype)
+
+
+@length.wrong("the Hessian lacks a term: the factor 1/‖x‖ of the gradient moves with x, too")
+def length_derivatives_one_term(x):
+    r = x.norm()
+    return x / r, torch.eye(len(x), dtype=x.dtype) / r
+
+
+@length.wrong("the Hessian's second term is x xᵀ/‖x‖³: there one more length divides")
+def length_derivatives_unscaled(x):
+    r = x.norm()
+    return x / r, torch.eye(len(x), dtype=x.dtype) / r - x[:, None] * x / r**2
+
+
+@length.wrong("plus in the Hessian: along x it would bend, but there the length is a straight line")
+def length_derivatives_plus(x):
+    r = x.norm()
+    unit = x / r
+    return unit, (torch.eye(len(x), dtype=x.dtype) + unit[:, None] * unit) / r
+
+
+stretch = Exercise(
+    "calculus.stretch",
+    "How much a matrix stretches",
+    kind="derive",
+    effort=2,
+    statement=r"""
+    For a square matrix $\mathbf A$, not symmetric in general, let
+
+    $$
+    q(\mathbf x) = \frac{\mathbf x^\top\mathbf A\,\mathbf x}{\mathbf x^\top\mathbf x} .
+    $$
+
+    Derive its gradient, and write it as `stretch_gradient(x, A)`. (Where it vanishes, a symmetric $\mathbf A$
+    does nothing to $\mathbf x$ but stretch it.)
+    """,
+    hints=[
+        r"$q\cdot(\mathbf x^\top\mathbf x) = \mathbf x^\top\mathbf A\,\mathbf x$. Apply the product rule to the left side.",
+        "Solve that for the gradient of $q$. $q$ itself may stay in the answer.",
+    ],
+    axes={"x": "D", "A": "D D"},
+)
+
+
+@stretch.stub
+def stretch_gradient(x, A):
+    """Return the gradient of xᵀAx / xᵀx by x, shape (D,).
+
+    Args:
+        x: a vector other than zero, shape (D,).
+        A: a square matrix, shape (D, D).
+    """
+
+
+@stretch.reference
+def stretch_gradient_reference(x, A):
+    q = (x @ A @ x) / (x @ x)
+    return (A @ x + A.mT @ x - 2 * q * x) / (x @ x)
+
+
+@stretch.inputs
+def stretch_inputs(random):
+    (D,) = random.sizes(1)
+    return random.normal(D, dtype=torch.float64) + 1, random.normal(D, D, dtype=torch.float64)
+
+
+@stretch.wrong("A is not symmetric: besides A x, the gradient of xᵀAx has a term with Aᵀ")
+def stretch_gradient_symmetric(x, A):
+    q = (x @ A @ x) / (x @ x)
+    return 2 * (A @ x - q * x) / (x @ x)
+
+
+@stretch.wrong("the denominator depends on x, too")
+def stretch_gradient_numerator(x, A):
+    return (A @ x + A.mT @ x) / (x @ x)
+
+
+@stretch.wrong("the gradient of xᵀx is 2x: a factor 2 is missing in the second part")
+def stretch_gradient_half(x, A):
+    q = (x @ A @ x) / (x @ x)
+    return (A @ x + A.mT @ x - q * x) / (x @ x)
+
+
+@stretch.wrong("one division by xᵀx is missing")
+def stretch_gradient_undivided(x, A):
+    q = (x @ A @ x) / (x @ x)
+    return A @ x + A.mT @ x - 2 * q * x
+
+
+bend = Exercise(
+    "calculus.second-difference",
+    "The best nudge for a second derivative",
+    kind="derive",
+    effort=3,
+    statement=r"""
+    The quotient
+
+    $$
+    \frac{f(x + h) - 2f(x) + f(x - h)}{h^2}
+    $$
+
+    estimates $f''(x)$. Each of the three values may be wrong by up to $\delta$, and of $f$ you know the size
+    $F$ of its fourth derivative. Find the error of the quotient for exact values, to leading order in $h$; add the
+    largest error that $\delta$ can cause; and find the $h$ for which the sum is smallest. Write
+    `best_nudge(delta, F)`, which returns this $h$ and that smallest sum.
+    """,
+    hints=[
+        r"Go on with Taylor's model up to $\tfrac1{24}h^4f''''$. What is left in $f(x+h) + f(x-h)$?",
+        "The value in the middle counts twice, so the values can cause an error of four times "
+        r"$\delta$, divided by $h^2$.",
+        "At the best $h$ the derivative of the sum by $h$ is 0. Here the two parts then happen to "
+        "be equal.",
+    ],
+    outputs=("the nudge", "the error"),
+    rtol=1e-5,
+    atol=0,
+)
+
+
+@bend.stub
+def best_nudge(delta, F):
+    """Return the best h and the error that is to be expected with it.
+
+    Args:
+        delta: the largest error of a value of f.
+        F: the size of the fourth derivative, above 0.
+    """
+
+
+@bend.reference
+def best_nudge_reference(delta, F):
+    h = (48 * delta / F) ** 0.25
+    return h, h**2 * F / 12 + 4 * delta / h**2
+
+
+@bend.inputs
+def bend_inputs(random):
+    return random.number(0.5, 2.0), random.number(0.5, 4.0)
+
+
+@bend.wrong("the middle value counts twice: its error, too")
+def best_nudge_two(delta, F):
+    h = (24 * delta / F) ** 0.25
+    return h, h**2 * F / 12 + 2 * delta / h**2
+
+
+@bend.wrong("1/24 h⁴ comes from each side: divided by h², that is 1/12 of h²")
+def best_nudge_one_side(delta, F):
+    h = (96 * delta / F) ** 0.25
+    return h, h**2 * F / 24 + 4 * delta / h**2
+
+
+@bend.wrong("that error is one of the two parts, not their sum")
+def best_nudge_part(delta, F):
+    h = (48 * delta / F) ** 0.25
+    return h, h**2 * F / 12
+
+
+@bend.wrong("a square root is missing: the sum depends on h², and its best value is for h²")
+def best_nudge_squared(delta, F):
+    h = (48 * delta / F) ** 0.5
+    return h, h**2 * F / 12 + 4 * delta / h**2
+
+
+# --- program --------------------------------------------------------------------------------
+
+cheapest_order = Exercise(
+    "calculus.cheapest-order",
+    "Neither from the left nor from the right",
+    kind="program",
+    effort=3,
+    statement=r"""
+    A chain of functions turns $D_0$ numbers into $D_1$, those into $D_2$, and so on up to $D_n$. Its Jacobian is the product
+    of $n$ matrices, and a product of shapes $(a, b)$ and $(b, c)$ takes $abc$ multiplications. You may set the brackets
+    as you like; sometimes the cheapest order begins in the middle. Write `cheapest(sizes)`: the least number of
+    multiplications for `sizes` $= (D_0, \dots, D_n)$.
+    """,
+    hints=[
+        "Whatever the order, there is a product that is formed last. It joins the factors before "
+        "some place with those behind it.",
+        "Let `least(i, j)` be the price of the Jacobian from stage $i$ to stage $j$. If the last product joins at "
+        r"stage $k$, it costs $D_i D_k D_j$, besides `least(i, k)` and `least(k, j)`.",
+    ],
+)
+
+
+@cheapest_order.stub
+def cheapest(sizes):
+    """Return the least number of multiplications, an integer.
+
+    Args:
+        sizes: the numbers D_0, …, D_n, input first; a list of at least two integers.
+    """
+
+
+@cheapest_order.reference
+def cheapest_reference(sizes):
+    n = len(sizes)
+    least = {(i, i + 1): 0 for i in range(n - 1)}
+    for width in range(2, n):
+        for i in range(n - width):
+            j = i + width
+            least[i, j] = min(
+                least[i, k] + least[k, j] + sizes[i] * sizes[k] * sizes[j] for k in range(i + 1, j)
+            )
+    return least[0, n - 1]
+
+
+@cheapest_order.inputs
+def cheapest_order_inputs(random):
+    sizes = random.permutation(12)[:6] + 2
+    return (sizes.tolist(),)
+
+
+@cheapest_order.probe("a single function, where there is nothing to multiply")
+def one_function(random):
+    return ([random.integer(2, 9), random.integer(2, 9)],)
+
+
+@cheapest_order.wrong("that is the order from the input: each product has as many columns as it")
+def cheapest_from_input(sizes):
+    return sum(sizes[0] * sizes[k] * sizes[k + 1] for k in range(1, len(sizes) - 1))
+
+
+@cheapest_order.wrong("that is the order from the output: each product has as many rows as it")
+def cheapest_from_output(sizes):
+    return sum(sizes[-1] * sizes[k] * sizes[k - 1] for k in range(len(sizes) - 2, 0, -1))
+
+
+@cheapest_order.wrong("the best of the two ends is not always the best: try a start in the middle")
+def cheapest_of_two_ends(sizes):
+    n = len(sizes)
+    first = sum(sizes[0] * sizes[k] * sizes[k + 1] for k in range(1, n - 1))
+    last = sum(sizes[-1] * sizes[k] * sizes[k - 1] for k in range(n - 2, 0, -1))
+    return min(first, last)
+
+
+@cheapest_order.wrong("the cheapest next product is not always part of the cheapest order")
+def cheapest_greedy(sizes):
+    left, price = list(sizes), 0
+    while len(left) > 2:
+        costs = [left[k - 1] * left[k] * left[k + 1] for k in range(1, len(left) - 1)]
+        price += min(costs)
+        left.pop(costs.index(min(costs)) + 1)
+    return price
+
+
+# --- break ----------------------------------------------------------------------------------
+
+fooled = Exercise(
+    "calculus.fooled",
+    "A check that sees a slope where there is none",
+    kind="break",
+    effort=1,
+    statement=r"""
+    Write a continuous function for which the central quotient at $x = 0$ is 7 (up to rounding) whatever
+    the nudge, and which has no derivative there all the same: the quotients of the two sides have to
+    differ by at least 1, however small the nudge.
+    """,
+    hints=[
+        "A central quotient is blind to one kind of function altogether. Which?",
+        "Add such a function, with a kink at 0, to one whose slope is 7.",
+    ],
+)
+
+
+@fooled.stub
+def kinked(x):
+    """Return the function's values, entry by entry.
+
+    Args:
+        x: places, shape (N,), float64.
+    """
+
+
+@fooled.reference
+def kinked_reference(x):
+    return 7 * x + abs(x)
+
+
+@fooled.inputs
+def fooled_inputs(random):
+    h = 10.0 ** (-random.uniform(0, 6, 8, dtype=torch.float64))
+    h[0] = 1e-6
+    return (torch.cat([h, torch.zeros(1, dtype=torch.float64), -h]),)
+
+
+@fooled.judge
+def fooled_judge(got, x):
+    if not isinstance(got, torch.Tensor) or got.shape != x.shape:
+        return "expected a tensor of the shape of x"
+    if not got.isfinite().all():
+        return "that function has no value at some of the places"
+    n = len(x) // 2
+    h, above, middle, below = x[:n], got[:n], got[n], got[n + 1 :]
+    if max(abs(above[0] - middle), abs(below[0] - middle)) > 1e-3:
+        return "that function jumps at 0: it has to be continuous"
+    central = (above - below) / (2 * h)
+    if (central - 7).abs().max() > 1e-6:
+        worst = (central - 7).abs().argmax()
+        return f"the central quotient with h = {h[worst]:.2g} is {central[worst]:.6g}, not 7"
+    gap = (above - middle) / h - (middle - below) / h
+    if gap.abs().min() < 1:
+        least = gap.abs().argmin()
+        return (
+            f"with h = {h[least]:.2g} the quotients of the two sides differ by "
+            f"{gap[least].abs():.2g} only"
+        )
+    return None
+
+
+@fooled.wrong("differ by 0 only", match=False)
+def kinked_line(x):
+    return 7 * x
+
+
+@fooled.wrong("is 0, not 7", match=False)
+def kinked_even(x):
+    return abs(x)
+
+
+@fooled.wrong("that function jumps at 0: it has to be continuous")
+def kinked_jump(x):
+    return 7 * x + (x > 0)
+
+
+# --- extend ---------------------------------------------------------------------------------
+
+complex_step = Exercise(
+    "calculus.complex-nudge",
+    "A nudge into the imaginary",
+    kind="extend",
+    effort=2,
+    statement=r"""
+    Rounding spoils difference quotients because they subtract two numbers that are nearly equal.
+    Squire and Trapp do without the subtraction: they nudge $x$ by $\mathrm i h$ with $\mathrm i^2 = -1$. For functions made of
+    $+$, $-$, $\times$, $\div$, roots, exponentials and the like, Taylor's model holds for such nudges, too. What are
+    its real and its imaginary part? Use the answer to write `slope(f, x)`, correct to a relative error of
+    $10^{-13}$. (`torch.complex(a, b)` is $a + \mathrm i b$, for two tensors of one type; its parts are `.real`
+    and `.imag`.)
+    """,
+    hints=[
+        r"$f(x + \mathrm ih) = f(x) + \mathrm ih f'(x) - \tfrac12h^2f''(x) - \dots$ Which part holds the slope, and times what?",
+        "Nothing is subtracted from the part that you want, so nothing forbids a very small $h$. How small must it be "
+        r"for $\tfrac16h^2f'''$ to be lost in the rounding?",
+    ],
+    rtol=1e-13,
+    atol=0,
+)
+
+
+@complex_step.stub
+def slope(f, x):
+    """Return the derivative of f at x, a tensor without axes.
+
+    Args:
+        f: a function of one number, which also takes complex tensors.
+        x: the place, a float64 tensor without axes.
+    """
+
+
+@complex_step.reference
+def slope_reference(f, x):
+    h = torch.tensor(1e-20, dtype=x.dtype)
+    return f(torch.complex(x, h)).imag / h
+
+
+@complex_step.inputs
+def complex_step_inputs(random):
+    return (2 + random.uniform(0, 1, dtype=torch.float64),)
+
+
+@complex_step.use
+def complex_step_use(answer, x):
+    def f(z):
+        return torch.sqrt(torch.exp(z) + z * z) / (1 + z)
+
+    return answer(f, x)
+
+
+@complex_step.wrong("that is the value, not the slope: take the other part")
+def slope_real(f, x):
+    return f(torch.complex(x, torch.full_like(x, 1e-20))).real
+
+
+@complex_step.wrong("that is h times the slope")
+def slope_undivided(f, x):
+    return f(torch.complex(x, torch.full_like(x, 1e-20))).imag
+
+
+@complex_step.wrong("the nudge is too large: what is left is f''' h²/6, as with a central quotient")
+def slope_coarse(f, x):
+    return f(torch.complex(x, torch.full_like(x, 1e-3))).imag / 1e-3
+
+
+@complex_step.wrong(
+    "about as good as a central quotient can be, and no better: nudge the other way"
+)
+def slope_central(f, x):
+    return (f(x + 6e-6) - f(x - 6e-6)) / 1.2e-5

@@ -298,85 +298,85 @@ def best_nudge_squared(delta, F):
 
 # --- program --------------------------------------------------------------------------------
 
-cheapest_order = Exercise(
-    "calculus.cheapest-order",
-    "Neither from the left nor from the right",
+root = Exercise(
+    "calculus.where-all-vanish",
+    "Where several functions vanish at once",
     kind="program",
-    effort=3,
+    effort=2,
     statement=r"""
-    A chain of functions turns $D_0$ numbers into $D_1$, those into $D_2$, and so on up to $D_n$. Its Jacobian is the product
-    of $n$ matrices, and a product of shapes $(a, b)$ and $(b, c)$ takes $abc$ multiplications. You may set the brackets
-    as you like; sometimes the cheapest order begins in the middle. Write `cheapest(sizes)`: the least number of
-    multiplications for `sizes` $= (D_0, \dots, D_n)$.
+    To follow a level line, the chapter moved $y$ to where a linear model said the right value would be, and
+    repeated that. Do the same for $D$ equations with $D$ unknowns: given a function $\mathbf g$ that takes a vector of
+    $D$ numbers to one of $D$ numbers, its Jacobian, and a start not far from a place where all outputs are zero,
+    find that place to ten digits. Write `vanish(g, jacobian, x)`. `torch.linalg.solve(A, b)` returns the
+    $\mathbf u$ with $\mathbf A\mathbf u = \mathbf b$.
     """,
     hints=[
-        "Whatever the order, there is a product that is formed last. It joins the factors before "
-        "some place with those behind it.",
-        "Let `least(i, j)` be the price of the Jacobian from stage $i$ to stage $j$. If the last product joins at "
-        r"stage $k$, it costs $D_i D_k D_j$, besides `least(i, k)` and `least(k, j)`.",
+        r"For which move $\mathbf d$ is the linear model $\mathbf g(\mathbf x) + \mathbf G\,\mathbf d$ the zero vector?",
+        "Make this move, compute model and move anew at the place where you arrive, and repeat. "
+        "Ten or twenty times will do.",
     ],
+    rtol=1e-9,
+    atol=1e-9,
 )
 
 
-@cheapest_order.stub
-def cheapest(sizes):
-    """Return the least number of multiplications, an integer.
+@root.stub
+def vanish(g, jacobian, x):
+    """Return the place where g is zero, shape (D,).
 
     Args:
-        sizes: the numbers D_0, …, D_n, input first; a list of at least two integers.
+        g: takes a vector (D,) and returns a vector (D,).
+        jacobian: takes a vector (D,) and returns the Jacobian of g there, shape (D, D).
+        x: the start, shape (D,), float64.
     """
 
 
-@cheapest_order.reference
-def cheapest_reference(sizes):
-    n = len(sizes)
-    least = {(i, i + 1): 0 for i in range(n - 1)}
-    for width in range(2, n):
-        for i in range(n - width):
-            j = i + width
-            least[i, j] = min(
-                least[i, k] + least[k, j] + sizes[i] * sizes[k] * sizes[j] for k in range(i + 1, j)
-            )
-    return least[0, n - 1]
+@root.reference
+def vanish_reference(g, jacobian, x):
+    for _ in range(20):
+        x = x - torch.linalg.solve(jacobian(x), g(x))
+    return x
 
 
-@cheapest_order.inputs
-def cheapest_order_inputs(random):
-    sizes = random.permutation(12)[:6] + 2
-    return (sizes.tolist(),)
+@root.inputs
+def root_inputs(random):
+    turn = torch.tensor(random.number(1.1, 2.0), dtype=torch.float64)
+    rows = [turn.cos(), -turn.sin()], [turn.sin(), turn.cos()]
+    A = 2 * torch.stack([torch.stack(row) for row in rows])
+    place = random.normal(2, dtype=torch.float64)
+    return place + random.uniform(-0.2, 0.2, 2, dtype=torch.float64), A, place
 
 
-@cheapest_order.probe("a single function, where there is nothing to multiply")
-def one_function(random):
-    return ([random.integer(2, 9), random.integer(2, 9)],)
+@root.use
+def root_use(answer, start, A, place):
+    def g(x):
+        away = x - place
+        return A @ away + away**2 / 2
+
+    def jacobian(x):
+        return A + torch.diag(x - place)
+
+    return answer(g, jacobian, start)
 
 
-@cheapest_order.wrong("that is the order from the input: each product has as many columns as it")
-def cheapest_from_input(sizes):
-    return sum(sizes[0] * sizes[k] * sizes[k + 1] for k in range(1, len(sizes) - 1))
+@root.wrong("one move is not enough: g is not its linear model. Repeat")
+def vanish_once(g, jacobian, x):
+    return x - torch.linalg.solve(jacobian(x), g(x))
 
 
-@cheapest_order.wrong("that is the order from the output: each product has as many rows as it")
-def cheapest_from_output(sizes):
-    return sum(sizes[-1] * sizes[k] * sizes[k - 1] for k in range(len(sizes) - 2, 0, -1))
+@root.wrong("plus: the move has to cancel g, so it is minus the solution of G d = g")
+def vanish_plus(g, jacobian, x):
+    return x + torch.linalg.solve(jacobian(x), g(x))
 
 
-@cheapest_order.wrong("the best of the two ends is not always the best: try a start in the middle")
-def cheapest_of_two_ends(sizes):
-    n = len(sizes)
-    first = sum(sizes[0] * sizes[k] * sizes[k + 1] for k in range(1, n - 1))
-    last = sum(sizes[-1] * sizes[k] * sizes[k - 1] for k in range(n - 2, 0, -1))
-    return min(first, last)
+@root.wrong("that multiplies with the Jacobian: asked is the move that the Jacobian turns into −g")
+def vanish_product(g, jacobian, x):
+    return x - jacobian(x) @ g(x)
 
 
-@cheapest_order.wrong("the cheapest next product is not always part of the cheapest order")
-def cheapest_greedy(sizes):
-    left, price = list(sizes), 0
-    while len(left) > 2:
-        costs = [left[k - 1] * left[k] * left[k + 1] for k in range(1, len(left) - 1)]
-        price += min(costs)
-        left.pop(costs.index(min(costs)) + 1)
-    return price
+@root.wrong("the Jacobian is transposed: its row k holds the slopes of output k")
+def vanish_transposed(g, jacobian, x):
+    return x - torch.linalg.solve(jacobian(x).mT, g(x))
 
 
 # --- break ----------------------------------------------------------------------------------

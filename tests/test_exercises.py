@@ -4,6 +4,7 @@ import io
 import linecache
 import re
 from contextlib import redirect_stdout
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from dlbook.exercises import Exercise, exercises, stems
 from dlbook.exercises.__main__ import stub_file
 
+ROOT = Path(__file__).resolve().parents[1]
 ALL = [exercise for stem in stems() for exercise in exercises(stem)]
 WRONG = [(e, wrong) for e in ALL for wrong in e.wrong_answers]
 each = pytest.mark.parametrize("exercise", ALL, ids=[e.id for e in ALL])
@@ -64,6 +66,18 @@ def test_a_wrong_answer_gets_its_own_message(exercise: Exercise, wrong: Any) -> 
         assert wrong.message in result.message, result
     others = [w.message for w in exercise.wrong_answers if w.message != wrong.message]
     assert not any(results[0].message == other for other in others)
+
+
+@each
+def test_what_is_to_be_revised_is_there(exercise: Exercise) -> None:
+    """A page that is named has the heading; one that is not yet written can't be checked."""
+    if exercise.revise is None:
+        return
+    assert exercise.group, "only exercises of a group are counted in an overview"
+    name, heading = exercise.revise
+    page = ROOT / "book" / f"{name}.md"
+    if page.is_file():
+        assert re.search(rf"^##+ {re.escape(heading)}$", page.read_text("utf-8"), re.MULTILINE)
 
 
 @pytest.mark.parametrize("stem", stems())

@@ -825,6 +825,30 @@ def test_check_all_reports_unknown_exercises(capsys: pytest.CaptureFixture[str])
     assert "no exercise" in capsys.readouterr().out
 
 
+def test_check_all_ends_with_an_overview(capsys: pytest.CaptureFixture[str]) -> None:
+    answers: dict[str, Any] = {e.id: e.reference_function for e in core.exercises("homework-zero")}
+    assert check_all(answers, seed=0) == 0
+    assert "revise" not in capsys.readouterr().out
+    answers["homework-zero.product"] = ([[1, 0], [0, 1]], [[1, 0], [0, 1]])
+    answers["homework-zero.gradient"] = None
+    answers["homework-zero.bayes"] = (0.14, 0.5)
+    answers["homework-zero.independence"] = (0, 0, 0)
+    assert check_all(answers, seed=0) == 1
+    overview = capsys.readouterr().out.split("\n\n")[1].splitlines()
+    assert overview == [
+        "linear algebra  5 of 6 right",
+        "                revise: tensors, 'Products'",
+        "calculus        4 of 5 right, 1 not started",
+        "probability     2 of 4 right",
+        "                revise: probability, 'The formula'",  # once, though two went wrong
+    ]
+
+
+def test_no_overview_without_groups(capsys: pytest.CaptureFixture[str]) -> None:
+    check_all({"sample.by-hand": 25}, seed=0)
+    assert capsys.readouterr().out.count("\n") == 1
+
+
 def test_as_a_command(tmp_path: Path) -> None:
     """The file of stubs runs by itself, and the module runs as a command."""
     env = {**os.environ, "PYTHONPATH": str(Path(core.__file__).parents[2])}

@@ -21,6 +21,7 @@ ROOMS = ("code", "examples", "tests")
 NOT_PARTS = {"api", "gallery", "_ext", "_static", "_data", "_templates"}
 CHAPTERS = sorted(p for p in (ROOT / "book").glob("*/*.md") if p.parent.name not in NOT_PARTS)
 NAMES = [path.relative_to(ROOT).as_posix() for path in CHAPTERS]
+FRONT_AND_BACK = sorted((ROOT / "book").glob("*.md"))  # homework zero has exercises, too
 
 # What no chapter has to name, and why.
 EXEMPT = {
@@ -129,11 +130,11 @@ def test_exemptions_are_still_needed() -> None:
     assert not gone, f"exempt, but no longer there: {gone}"
 
 
-def test_exercise_files_have_a_chapter() -> None:
-    stems = {path.stem.replace("-", "_") for path in CHAPTERS}
+def test_exercise_files_have_a_page() -> None:
+    stems = {path.stem.replace("-", "_") for path in CHAPTERS + FRONT_AND_BACK}
     files = [p for p in sources("dlbook/exercises") if not p.stem.startswith("_")]
     homeless = [path.name for path in files if path.stem not in stems]
-    assert not homeless, f"exercises without a chapter: {homeless}"
+    assert not homeless, f"exercises without a page: {homeless}"
 
 
 def test_gallery_scripts_lie_with_their_part() -> None:

@@ -12,6 +12,8 @@ the hints (each folded) and the solution (folded). Nothing of it is written in t
 
 import importlib
 import inspect
+import re
+from pathlib import Path
 from typing import Any, ClassVar
 
 from docutils import nodes
@@ -113,7 +115,17 @@ class ExerciseDirective(SphinxDirective):
             box += self._folded(f"Hint {i} of {len(exercise.hints)}", "hint", self._text(hint))
         solution = self._code(exercise.reference_source, "exercise-solution")
         box += self._folded("Solution", "solution", [solution])
+        if exercise.revise:
+            box += self._text(f"To revise: {self._place(*exercise.revise)}")
         return [box]
+
+    def _place(self, page: str, heading: str) -> str:
+        """Return a link to a heading of a page, or its name while that page isn't written."""
+        chapter = page.split("/")[-1].replace("-", " ")
+        if not (Path(self.env.srcdir) / f"{page}.md").is_file():
+            return f"{chapter}, {heading}"
+        anchor = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        return f"{chapter}, [{heading}](/{page}.md#{anchor})"
 
     def _text(self, text: str) -> list[nodes.Node]:
         holder = nodes.container()

@@ -152,6 +152,9 @@ class Exercise:
         atol: absolute tolerance (by default a tenth of the relative one, times the size).
         trials: how many random inputs are tried.
         seconds: time limit for one check.
+        group: the subject under which :func:`check_all` counts it in an overview.
+        revise: where to read up if it goes wrong: a page (``"foundations/tensors"``) and one of
+            its headings (``"Products"``).
     """
 
     def __init__(
@@ -170,6 +173,8 @@ class Exercise:
         atol: int | float | None = None,
         trials: int = 5,
         seconds: int | float = 10.0,
+        group: str = "",
+        revise: tuple[str, str] | None = None,
     ) -> None:
         if not re.fullmatch(r"[a-z0-9-]+\.[a-z0-9]+(-[a-z0-9]+)*", id):
             raise ValueError(f"Exercise: an id is stem.kebab-name, got {id!r}")
@@ -184,6 +189,7 @@ class Exercise:
         self.choices, self.axes, self.outputs = tuple(choices), axes, tuple(outputs)
         self.tolerance = _compare.Tolerance(rtol, atol)
         self.trials, self.seconds = trials, seconds
+        self.group, self.revise = group, revise
         self.wrong_answers: list[Wrong] = []
         self._stub: Callable[..., Any] | None = None
         self._reference: Callable[..., Any] | None = None
@@ -617,19 +623,47 @@ def check(
 def check_all(answers: Mapping[str, Any], *, seed: int | None = None) -> int:
     """Check several answers, print a line for each, and return an exit code.
 
+    Exercises that belong to a group are counted in an overview at the end, which says what to
+    revise.
+
     0: all passed; 1: some failed or were not started; 2: an exercise is unknown.
     """
     code = 0
+    results: list[tuple[Exercise, Result]] = []
     for id, answer in answers.items():
         try:
-            result = get(id).check(answer, seed=seed)
+            exercise = get(id)
         except UnknownExerciseError as error:
             say(str(error))
             code = 2
             continue
+        result = exercise.check(answer, seed=seed)
+        results.append((exercise, result))
         say(str(result))
         code = code or int(not result)
+    for line in _overview(results):
+        say(line)
     return code
+
+
+def _overview(results: Sequence[tuple[Exercise, Result]]) -> list[str]:
+    """Return a line for each group: how many are right, how many open, and what to revise."""
+    groups: dict[str, list[tuple[Exercise, Result]]] = {}
+    for exercise, result in results:
+        if exercise.group:
+            groups.setdefault(exercise.group, []).append((exercise, result))
+    width = max(map(len, groups), default=0)
+    lines = [""] if groups else []
+    for group, found in groups.items():
+        status = [result.status for _, result in found]
+        line = f"{group:{width}}  {status.count('passed')} of {len(found)} right"
+        if "not started" in status:
+            line += f", {status.count('not started')} not started"
+        lines.append(line)
+        pages = [e.revise for e, result in found if result.status == "failed" and e.revise]
+        for page, heading in dict.fromkeys(pages):
+            lines.append(f"{'':{width}}  revise: {page.split('/')[-1]}, {heading!r}")
+    return lines
 
 
 _given: dict[str, int] = {}

@@ -469,97 +469,69 @@ zero_product.wrong_value(
 
 # --- extend ---------------------------------------------------------------------------------
 
-brackets = Exercise(
-    "tensors.brackets",
-    "The cheapest brackets",
+undo_nudge = Exercise(
+    "tensors.undo-a-nudge",
+    "The inverse of nearly nothing",
     kind="extend",
     effort=3,
     statement=r"""
-    A chain of matrices of the shapes $(n_0, n_1), (n_1, n_2), \dots, (n_{m-1}, n_m)$ is to be multiplied. The result does not
-    depend on the brackets, the cost does. Write `fewest(sizes)`: the smallest possible number of
-    multiply-adds, given the list $[n_0, n_1, \dots, n_m]$. A product of $(a, b)$ and $(b, c)$ costs $abc$. Trying
-    all brackets takes too long for twenty matrices: solve each part of the chain once.
+    The matrix $\mathbf I + \mathbf u\mathbf v^\top$ changes every vector along $\mathbf u$ only. So its inverse should be cheap. Find
+    the $\mathbf x$ with $(\mathbf I + \mathbf u\mathbf v^\top)\,\mathbf x = \mathbf y$, with about $3D$ multiply-adds instead of the $D^3$ or so that
+    solving $D$ equations costs. Write it as `undo(u, v, y)`. (For which $\mathbf u$ and $\mathbf v$ is there no inverse? They
+    will not be tried.)
     """,
     hints=[
-        "Some product is done last. It splits the chain into a left and a right part; what does it "
-        "cost, whatever is done inside the parts?",
-        r"Let $c_{ij}$ be the least cost of the matrices from $n_i$ to $n_j$. Then $c_{ij}$ is the smallest "
-        r"$c_{ik} + c_{kj} + n_in_kn_j$ over all $k$ in between. Fill in short parts first.",
+        r"Write $(\mathbf u\mathbf v^\top)\,\mathbf x = s\,\mathbf u$. Which number is $s$, and what is $\mathbf x$ if you know it?",
+        r"Take the inner product of $\mathbf x = \mathbf y - s\,\mathbf u$ with $\mathbf v$. That is an equation for $s$ alone.",
     ],
-    seconds=20,
+    axes={"u": "D", "v": "D", "y": "D"},
 )
 
 
-@brackets.stub
-def fewest(sizes):
-    """Return the smallest number of multiply-adds for the chain, a whole number.
+@undo_nudge.stub
+def undo(u, v, y):
+    """Return the x with x + u (v · x) = y, shape (D,).
 
     Args:
-        sizes: a list of m + 1 whole numbers; matrix k has the shape (sizes[k], sizes[k + 1]).
+        u: shape (D,).
+        v: shape (D,), such that there is an inverse.
+        y: shape (D,).
     """
 
 
-@brackets.reference
-def fewest_reference(sizes):
-    m = len(sizes) - 1
-    cost = [[0] * (m + 1) for _ in range(m + 1)]
-    for length in range(2, m + 1):
-        for i in range(m - length + 1):
-            j = i + length
-            cost[i][j] = min(
-                cost[i][k] + cost[k][j] + sizes[i] * sizes[k] * sizes[j] for k in range(i + 1, j)
-            )
-    return cost[0][m]
+@undo_nudge.reference
+def undo_reference(u, v, y):
+    s = (v @ y) / (1 + v @ u)
+    return y - s * u
 
 
-@brackets.inputs
-def brackets_inputs(random):
-    return (random.integers(1, 40, random.integer(4, 8)).tolist(),)
+@undo_nudge.inputs
+def undo_inputs(random):
+    (D,) = random.sizes(1)
+    u, v, y = random.normal(3, D, dtype=torch.float64)
+    return u, v * torch.sign(u @ v), y
 
 
-@brackets.probe("a chain that lures the greedy")
-def brackets_probe_greedy(random):
-    return ([4, 10, 3, 12, 20, 7],)
+@undo_nudge.wrong("that subtracts the nudge of y: asked is that of x, which you do not know yet")
+def undo_once(u, v, y):
+    return y - (v @ y) * u
 
 
-@brackets.probe("twenty matrices")
-def brackets_probe_long(random):
-    return (random.integers(1, 40, 21).tolist(),)
+@undo_nudge.wrong("in the equation for s, the 1 and the inner product add up: check the sign")
+def undo_minus(u, v, y):
+    return y - (v @ y) / (1 - v @ u) * u
 
 
-@brackets.probe("a single matrix")
-def brackets_probe_single(random):
-    return ([3, 5],)
+@undo_nudge.wrong("u and v are exchanged: the nudge goes along u")
+def undo_exchanged(u, v, y):
+    return y - (u @ y) / (1 + v @ u) * v
 
 
-@brackets.wrong("that is the cost from left to right: other brackets may be cheaper")
-def fewest_from_the_left(sizes):
-    return sum(sizes[0] * sizes[k] * sizes[k + 1] for k in range(1, len(sizes) - 1))
+@undo_nudge.wrong("that is the matrix times y, not its inverse times y")
+def undo_forwards(u, v, y):
+    return y + (v @ y) * u
 
 
-@brackets.wrong("that is the cost from right to left: other brackets may be cheaper")
-def fewest_from_the_right(sizes):
-    return sum(sizes[k - 1] * sizes[k] * sizes[-1] for k in range(1, len(sizes) - 1))
-
-
-@brackets.wrong("that takes the cheapest product first: it may leave dear ones for later")
-def fewest_greedy(sizes):
-    sizes, total = list(sizes), 0
-    while len(sizes) > 2:
-        costs = [sizes[k - 1] * sizes[k] * sizes[k + 1] for k in range(1, len(sizes) - 1)]
-        total += min(costs)
-        del sizes[1 + costs.index(min(costs))]
-    return total
-
-
-@brackets.wrong("that is the cost of the dearest brackets: asked are the cheapest")
-def fewest_dearest(sizes):
-    m = len(sizes) - 1
-    cost = [[0] * (m + 1) for _ in range(m + 1)]
-    for length in range(2, m + 1):
-        for i in range(m - length + 1):
-            j = i + length
-            cost[i][j] = max(
-                cost[i][k] + cost[k][j] + sizes[i] * sizes[k] * sizes[j] for k in range(i + 1, j)
-            )
-    return cost[0][m]
+@undo_nudge.wrong("the 1 is missing in the denominator: s stands on both sides of its equation")
+def undo_without_one(u, v, y):
+    return y - (v @ y) / (v @ u) * u

@@ -116,13 +116,17 @@ class ExerciseDirective(SphinxDirective):
         solution = self._code(exercise.reference_source, "exercise-solution")
         box += self._folded("Solution", "solution", [solution])
         if exercise.revise:
-            box += self._text(f"To revise: {self._place(*exercise.revise)}")
+            place = nodes.container(classes=["exercise-revise"])
+            place += self._text(f"To revise: {self._place(*exercise.revise)}")
+            box += place
         return [box]
 
     def _place(self, page: str, heading: str) -> str:
         """Return a link to a heading of a page, or its name while that page isn't written."""
         chapter = page.split("/")[-1].replace("-", " ")
-        if not (Path(self.env.srcdir) / f"{page}.md").is_file():
+        path = Path(self.env.srcdir) / f"{page}.md"
+        if not path.is_file():
+            self.env.note_dependency(str(path))  # look again
             return f"{chapter}, {heading}"
         anchor = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
         return f"{chapter}, [{heading}](/{page}.md#{anchor})"

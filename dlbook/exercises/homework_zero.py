@@ -52,10 +52,10 @@ times_vector = Exercise(
     Let
 
     $$
-    \mathbf A = \begin{pmatrix} 1 & 2 & 0\\ 3 & -1 & 4\end{pmatrix} , \qquad \mathbf x = \begin{pmatrix} 2\\ 1\\ -1\end{pmatrix} , \qquad \mathbf y = \begin{pmatrix} 1\\ 1\end{pmatrix} .
+    \mathbf A = \begin{pmatrix} 1 & 2 & 0\\ 3 & -1 & 4\end{pmatrix} ,
     $$
 
-    Give $\mathbf A\mathbf x$ and $\mathbf A^\top\mathbf y$, each as a tuple or a list.
+    $\mathbf x = (2, 1, -1)$ and $\mathbf y = (1, 1)$. Give $\mathbf A\mathbf x$ and $\mathbf A^\top\mathbf y$, each as a tuple or a list.
     """,
     hints=[
         "Every entry of a product is the inner product of a row with the vector.",

@@ -28,7 +28,7 @@ __getattr__, __dir__, __all__ = lazy(
     ],
     names={
         "checkpoints": ["CheckpointError"],
-        "comparison": ["Comparison", "compare"],
+        "comparison": ["Comparison", "Difference", "Summary", "compare"],
         "devices": ["device"],
         "early_stopping": ["EarlyStopping"],
         "evaluation": ["accuracy", "evaluate"],

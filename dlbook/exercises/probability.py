@@ -19,7 +19,7 @@ second_alarm = Exercise(
     good ones. Give three probabilities that a part is defective: after the detector has rung; after
     a second detector with the same two rates has rung as well, which, for defective parts and for
     good ones, errs independently of the first; and after, in place of that, the *first* detector was
-    asked again about the same image and rang again (it is a program, and always gives the same
+    asked again about the same part and rang again (it is a program, and always gives the same
     answer). Three digits behind the point are enough.
     """,
     hints=[
@@ -45,7 +45,7 @@ def three_posteriors_reference():
 
 second_alarm.wrong_value(
     (0.009 / 0.0585, 0.0081 / 0.010575, 0.0081 / 0.010575),
-    "the third: a program that answers a second time about the same image has told nothing new",
+    "the third: a program that answers a second time about the same part has told nothing new",
 )
 second_alarm.wrong_value(
     (0.9, 0.99, 0.9), "0.9 is the probability of an alarm given a defect, not the other way round"

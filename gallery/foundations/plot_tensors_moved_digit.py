@@ -16,8 +16,8 @@ from dlbook import plot
 from dlbook.data import digits
 
 plot.use_style()
-train, _, _ = digits.load(dtype=torch.float64)
-image = train.x[train.y == 2][0].reshape(8, 8)
+test = digits.load(dtype=torch.float64).test
+image = test.x[test.y == 2][0].reshape(8, 8)
 
 # %%
 # Each corner of each pixel is a vector from the middle of the image. All 81 of them are the
@@ -38,7 +38,7 @@ matrices = {
 }
 
 # %%
-# The arrows are the two columns, four units long so that they reach the edge of the image.
+# The arrows are four times the two columns, the first thick, the second thin.
 
 # sphinx_gallery_alt = "Six small pictures of a handwritten two with two arrows from its middle:"
 # sphinx_gallery_alt = "turned, wide and flat, slanting, mirrored, pulled out along the rising"
@@ -48,8 +48,8 @@ for ax, (name, rows) in zip(axes.flat, matrices.items()):
     A = torch.tensor(rows, dtype=torch.float64)
     moved_x, moved_y = (A @ corners).reshape(2, 9, 9)
     ax.pcolormesh(moved_x, moved_y, image, cmap="gray_r", edgecolors="face", lw=0.2)
-    for column, colour in zip(A.T, plot.PALETTE):
-        arrow = {"arrowstyle": "-|>", "color": colour, "lw": 2, "shrinkA": 0, "shrinkB": 0}
+    for column, colour, width in zip(A.T, plot.PALETTE, (4, 1.5)):
+        arrow = {"arrowstyle": "-|>", "color": colour, "lw": width, "shrinkA": 0, "shrinkB": 0}
         ax.annotate("", tuple((4 * column).tolist()), (0, 0), arrowprops=arrow)
     ax.set(title=name, xlim=(-7, 7), ylim=(-6.5, 6.5), aspect="equal", xticks=[], yticks=[])
 plt.show()

@@ -275,3 +275,17 @@ class TestInTraining:
     def test_refuses_what_it_cannot_call(self):
         with pytest.raises(TypeError, match="augment expects a function"):
             self.train(Affine)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.parametrize(
+    "augment", [Affine(shift=1, degrees=20, scale=0.2), Noise(0.1), Mixup(0.4, classes=10)]
+)
+def test_every_device_has_the_same_images(augment):
+    x, y = torch.rand(10, 64), torch.arange(10)
+    here = augment(x, y, source())
+    there = augment(x.cuda(), y.cuda(), source())
+    assert there[0].is_cuda
+    torch.testing.assert_close(there[0].cpu(), here[0])
+    torch.testing.assert_close(there[1].cpu(), here[1])

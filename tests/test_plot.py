@@ -110,6 +110,36 @@ class TestCurves:
             plot.curves({"a": []})
 
 
+class TestBands:
+    def test_mean_between_lowest_and_highest(self):
+        runs = [History({"loss": [4.0, 1.0]}), History({"loss": [2.0, 3.0]}), [3.0, 2.0]]
+        ax = plot.bands(runs, "train loss")
+        assert list(ax.get_lines()[0].get_ydata()) == [3.0, 2.0]
+        edge = ax.collections[0].get_paths()[0].vertices
+        assert {tuple(point) for point in edge} == {(1, 2), (1, 4), (2, 1), (2, 3)}
+        assert ax.get_ylabel() == "train loss"
+        assert ax.get_legend() is None
+
+    def test_settings_by_name_differ_without_colour(self):
+        ax = plot.bands({"a": [[1.0, 2.0]], "b": [[2.0]]}, ax=plt.subplots()[1])
+        first, second = ax.get_lines()
+        assert first.get_linestyle() != second.get_linestyle()
+        assert first.get_marker() != second.get_marker()
+        assert ax.get_legend_handles_labels()[1] == ["a", "b"]
+
+    def test_what_cannot_be_drawn(self):
+        with pytest.raises(
+            ValueError, match=r"run of 'a', all of as many epochs, got lengths \[1, 2"
+        ):
+            plot.bands({"a": [[1.0], [1.0, 2.0]]})
+        with pytest.raises(ValueError, match=r"at least one run, all .* got lengths \[\]"):
+            plot.bands([])
+        with pytest.raises(ValueError, match="at least one run to draw"):
+            plot.bands({})
+        with pytest.raises(KeyError, match="no series 'validation loss'"):
+            plot.bands([History({"loss": [1.0]})])
+
+
 class TestContours:
     def bowl(self, x, y):
         return x**2 + 10 * y**2

@@ -11,7 +11,7 @@ __getattr__, __dir__, __all__ = lazy(
     modules=["graphs", "lines", "pictures", "styles", "surfaces"],
     names={
         "graphs": ["graph", "network"],
-        "lines": ["curves"],
+        "lines": ["bands", "curves"],
         "pictures": ["images"],
         "styles": [
             "COTANGENT",

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from dlbook.plot.styles import LINESTYLES, MARKERS, PALETTE
 from dlbook.train.history import History
 
-__all__ = ["curves"]
+__all__ = ["bands", "curves"]
 
 Curves = History | Mapping[str, History | Sequence[float]]
 
@@ -67,6 +67,72 @@ def curves(history: Curves, measure: str = "loss", *, ax: Axes | None = None) ->
     ax.set_ylabel(measure)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     if len(series) > 1 or series[0].label:
+        ax.legend()
+    return ax
+
+
+Runs = Sequence[History | Sequence[float]]
+
+
+def bands(
+    runs: Mapping[str, Runs] | Runs, series: str = "validation loss", *, ax: Axes | None = None
+) -> Axes:
+    """Draw several runs of each setting as their mean, in a band from the lowest to the highest.
+
+    Args:
+        runs: one setting's runs, with as many epochs each; or several settings', by their names.
+            A run is a history, or a list of numbers.
+        series: which of a history's series to draw, such as ``"validation accuracy"``; names the
+            axis.
+        ax: where to draw; new axes if None.
+
+    Raises:
+        KeyError: if a history has no such series.
+        ValueError: if there is nothing to draw, or runs of one setting differ in length.
+
+    Example:
+        >>> from dlbook import plot
+        >>> ax = plot.bands({"SGD": [[2.0, 1.0], [3.0, 1.2]], "Adam": [[1.0, 0.5], [1.5, 0.6]]})
+        >>> [line.get_ydata().tolist() for line in ax.get_lines()]
+        [[2.5, 1.1], [1.25, 0.55]]
+        >>> plt.close(ax.figure)
+    """
+    ax = plt.subplots()[1] if ax is None else ax
+    named: Mapping[str, Runs] = runs if isinstance(runs, Mapping) else {"": runs}
+    for number, (name, group) in enumerate(named.items()):
+        rows = [run.series(series) if isinstance(run, History) else list(run) for run in group]
+        lengths = sorted({len(row) for row in rows})
+        if len(lengths) != 1 or lengths[0] == 0:
+            raise ValueError(
+                f"bands: expects at least one run{f' of {name!r}' if name else ''}, all of as many "
+                f"epochs, got lengths {lengths}"
+            )
+        columns = list(zip(*rows, strict=True))
+        epochs = range(1, len(columns) + 1)
+        colour = PALETTE[number % len(PALETTE)]
+        ax.fill_between(
+            epochs,
+            [min(c) for c in columns],
+            [max(c) for c in columns],
+            color=colour,
+            alpha=0.2,
+            lw=0,
+        )
+        ax.plot(
+            epochs,
+            [sum(c) / len(c) for c in columns],
+            color=colour,
+            linestyle=LINESTYLES[number % len(LINESTYLES)],
+            marker=MARKERS[number % len(MARKERS)],
+            markevery=max(1, len(columns) // 8),
+            label=name,
+        )
+    if not named:
+        raise ValueError("bands: expects at least one run to draw")
+    ax.set_xlabel("epoch")
+    ax.set_ylabel(series)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if any(named):
         ax.legend()
     return ax
 

@@ -454,9 +454,12 @@ def test_optimisers_write_torchs_state_dictionaries(row: Row) -> None:
         ours, theirs = written
         assert ours["state"].keys() == theirs["state"].keys()
         for i, state in ours["state"].items():
-            assert state.keys() == theirs["state"][i].keys()
+            assert state.keys() == theirs["state"][i].keys() - {"al"}  # L-BFGS's scratch numbers
             for name, value in state.items():
                 other = theirs["state"][i][name]
+                if name == "t":  # L-BFGS's step, a number that torch keeps in a tensor at times
+                    assert float(value) == float(other)
+                    continue
                 assert type(value) is type(other), name
                 if isinstance(value, Tensor):
                     assert (value.shape, value.dtype) == (other.shape, other.dtype), name

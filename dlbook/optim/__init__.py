@@ -14,10 +14,22 @@ from dlbook._lazy import lazy
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
-    modules=["adaptive", "base", "clipping", "gradient_descent", "lr_scheduler"],
+    modules=[
+        "adaptive",
+        "base",
+        "clipping",
+        "gradient_descent",
+        "lion",
+        "lr_scheduler",
+        "muon",
+        "second_order",
+    ],
     names={
         "adaptive": ["Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop"],
         "clipping": ["clip_grad_norm_", "clip_grad_value_"],
         "gradient_descent": ["SGD", "sgd_step"],
+        "lion": ["Lion"],
+        "muon": ["Muon"],
+        "second_order": ["LBFGS", "Newton"],
     },
 )

@@ -384,7 +384,7 @@ class Adam(FirstOrder):
         group: Group,
     ) -> None:
         lr, (beta1, beta2) = float(group["lr"]), group["betas"]
-        grads = self._decayed(params, grads, group)
+        grads = self._decayed(params, grads, group, decoupled=group["decoupled_weight_decay"])
         m, v = memory["exp_avg"], memory["exp_avg_sq"]
         torch._foreach_lerp_(m, grads, 1 - beta1)  # m ← β₁ m + (1 − β₁) g
         torch._foreach_mul_(v, beta2)  # v ← β₂ v + (1 − β₂) g²
@@ -638,7 +638,7 @@ class NAdam(FirstOrder):
         def mu(k: float) -> float:
             return float(beta1 * (1 - 0.5 * 0.96 ** (k * group["momentum_decay"])))
 
-        grads = self._decayed(params, grads, group)
+        grads = self._decayed(params, grads, group, decoupled=group["decoupled_weight_decay"])
         m, v = memory["exp_avg"], memory["exp_avg_sq"]
         torch._foreach_lerp_(m, grads, 1 - beta1)  # m ← β₁ m + (1 − β₁) g
         torch._foreach_mul_(v, beta2)  # v ← β₂ v + (1 − β₂) g²
@@ -739,7 +739,7 @@ class RAdam(FirstOrder):
         group: Group,
     ) -> None:
         lr, (beta1, beta2) = float(group["lr"]), group["betas"]
-        grads = self._decayed(params, grads, group)
+        grads = self._decayed(params, grads, group, decoupled=group["decoupled_weight_decay"])
         m, v = memory["exp_avg"], memory["exp_avg_sq"]
         torch._foreach_lerp_(m, grads, 1 - beta1)  # m ← β₁ m + (1 − β₁) g
         torch._foreach_mul_(v, beta2)  # v ← β₂ v + (1 − β₂) g²

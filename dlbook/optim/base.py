@@ -163,7 +163,9 @@ class FirstOrder(Optimizer):
         raise NotImplementedError
 
     @staticmethod
-    def _decayed(params: list[Tensor], grads: list[Tensor], group: Group) -> list[Tensor]:
+    def _decayed(
+        params: list[Tensor], grads: list[Tensor], group: Group, *, decoupled: bool = False
+    ) -> list[Tensor]:
         r"""Let the weights decay, and return the gradients that the rule goes by.
 
         As a penalty, :math:`\tfrac{\lambda}{2}\|\theta\|^2` added to the loss, the decay
@@ -175,7 +177,7 @@ class FirstOrder(Optimizer):
         decay = group["weight_decay"]
         if decay == 0:
             return grads
-        if group.get("decoupled_weight_decay"):
+        if decoupled:
             torch._foreach_mul_(params, 1 - float(group["lr"]) * decay)  # θ ← θ − η λ θ
             return grads
         return list(torch._foreach_add(grads, params, alpha=decay))  # g ← g + λ θ

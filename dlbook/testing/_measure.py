@@ -202,13 +202,13 @@ def walk(
     """
     g = torch.Generator().manual_seed(0)
     start = [torch.randn(4, 3, generator=g), torch.randn(3, generator=g)]
-    params = [p.double().requires_grad_() for p in start]
+    params = [p.double().clone().requires_grad_() for p in sample.inputs or start]
 
     def closure() -> Tensor:
         w, b = params
         stepper.zero_grad()
         loss = ((w * w).sum(0) * torch.cos(b)).sum() + (b**4).sum()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         return loss.detach()
 
     stepper = optimizer(params, *sample.args, **sample.kwargs)

@@ -20,7 +20,7 @@ class Sample:
         label: what is special about it, for the test's name.
         args: positional arguments; tensors are float64, integer or boolean.
         kwargs: keyword arguments.
-        inputs: for a module, what it is called with.
+        inputs: for a module, what it is called with; for an optimiser, where it starts.
         smooth: whether finite differences make sense here: no kink, no overflow, no empty axis.
         constant: positions or names of arguments by which this call is not differentiated.
         tolerance: what this call is granted where it is more than the row's.

@@ -4,9 +4,24 @@ from dlbook._lazy import lazy
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
-    modules=["mlp", "universal_approximation"],
+    modules=["mlp", "neurons", "universal_approximation"],
     names={
         "mlp": ["MLP"],
+        "neurons": [
+            "Adaline",
+            "BooleanNetwork",
+            "HebbianNetwork",
+            "HebbianUnit",
+            "Mistakes",
+            "NormalizedHebbianNetwork",
+            "OjaUnit",
+            "Perceptron",
+            "Separation",
+            "ThresholdUnit",
+            "binary_inputs",
+            "retina",
+            "separation",
+        ],
         "universal_approximation": [
             "HandSet",
             "box_network",

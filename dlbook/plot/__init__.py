@@ -8,8 +8,9 @@ from dlbook._lazy import lazy
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
-    modules=["graphs", "lines", "pictures", "styles", "surfaces"],
+    modules=["decisions", "graphs", "lines", "pictures", "styles", "surfaces"],
     names={
+        "decisions": ["decision_lines"],
         "graphs": ["graph", "network"],
         "lines": ["bands", "curves"],
         "pictures": ["images"],

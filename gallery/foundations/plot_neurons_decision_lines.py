@@ -88,10 +88,12 @@ def samples(ax, x, y):
 
 def draw(ax, rows, frame, *, colour, width, arrows=False):
     """Lines of one look, one for each row of two weights and a bias."""
-    before = len(ax.lines)
+    before, arrow = len(ax.lines), len(ax.texts)
     plot.decision_lines(rows[:, :2], rows[:, 2], *frame, arrows=arrows, ax=ax)
     for line in ax.lines[before:]:
         line.set(color=colour, linewidth=width, linestyle="-")
+    for text in ax.texts[arrow:]:
+        text.arrow_patch.set_color(colour)
 
 
 figure, ax = plt.subplots(figsize=(5.2, 4.4))
@@ -132,8 +134,8 @@ assert (line - least).norm() < 0.3
 # %%
 
 # sphinx_gallery_alt = "Crosses towards the lower left and rings towards the upper right, which"
-# sphinx_gallery_alt = "overlap. A fan of thin grey lines, and a thick line in their midst with an"
-# sphinx_gallery_alt = "arrow to the upper right."
+# sphinx_gallery_alt = "overlap. A fan of thin grey lines, and a thick, flatter line that crosses"
+# sphinx_gallery_alt = "them, with an arrow to the upper right."
 frame = (-0.05, 1.05), (-0.05, 1.05)
 figure, ax = plt.subplots(figsize=(5.2, 5))
 samples(ax, x, y)

@@ -348,7 +348,7 @@ def pocketed(x, y, epochs):
 @pocket.reference
 def pocketed_reference(x, y, epochs):
     rows = y[:, None] * torch.cat([x, torch.ones(len(x), 1)], dim=1)
-    w, best, fewest = torch.zeros(rows.shape[1]), None, math.inf
+    w, best, fewest = torch.zeros(rows.shape[1]), torch.zeros(0), math.inf
     for _ in range(epochs):
         for row in rows:
             if w @ row <= 0:
@@ -387,7 +387,7 @@ def pocketed_strict(x, y, epochs):
 @pocket.wrong("the bias is missing: the last entry learns from the input that is always 1")
 def pocketed_without_bias(x, y, epochs):
     rows = y[:, None] * x
-    w, best, fewest = torch.zeros(rows.shape[1]), None, math.inf
+    w, best, fewest = torch.zeros(rows.shape[1]), torch.zeros(0), math.inf
     for _ in range(epochs):
         for row in rows:
             if w @ row <= 0:
@@ -401,7 +401,7 @@ def pocketed_without_bias(x, y, epochs):
 @pocket.wrong("you keep the worst, not the best")
 def pocketed_worst(x, y, epochs):
     rows = y[:, None] * torch.cat([x, torch.ones(len(x), 1)], dim=1)
-    w, worst, most = torch.zeros(rows.shape[1]), None, -1
+    w, worst, most = torch.zeros(rows.shape[1]), torch.zeros(0), -1
     for _ in range(epochs):
         for row in rows:
             if w @ row <= 0:

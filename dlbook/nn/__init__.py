@@ -11,7 +11,7 @@ from dlbook._lazy import lazy
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
-    modules=["activations", "layers", "losses"],
+    modules=["activations", "layers", "losses", "normalization"],
     names={
         "activations": [
             "CELU",
@@ -47,6 +47,16 @@ __getattr__, __dir__, __all__ = lazy(
             "MultiMarginLoss",
             "NLLLoss",
             "SmoothL1Loss",
+        ],
+        "normalization": [
+            "BatchNorm1d",
+            "BatchNorm2d",
+            "BatchNorm3d",
+            "GroupNorm",
+            "InstanceNorm1d",
+            "InstanceNorm2d",
+            "LayerNorm",
+            "RMSNorm",
         ],
     },
 )

@@ -4,7 +4,7 @@ from dlbook._lazy import lazy
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
-    modules=["activations", "arithmetic", "layers", "losses"],
+    modules=["activations", "arithmetic", "layers", "losses", "normalization"],
     names={
         "activations": [
             "celu",
@@ -84,5 +84,6 @@ __getattr__, __dir__, __all__ = lazy(
             "smooth_l1_loss",
             "zero_one_loss",
         ],
+        "normalization": ["batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"],
     },
 )

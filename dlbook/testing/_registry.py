@@ -7,7 +7,17 @@ from typing import Any
 
 from dlbook.testing._row import Kind, Row
 
-ROOMS = ("activations", "arithmetic", "init", "layers", "losses", "models", "nn", "optim")
+ROOMS = (
+    "activations",
+    "arithmetic",
+    "init",
+    "layers",
+    "losses",
+    "models",
+    "nn",
+    "normalization",
+    "optim",
+)
 PACKAGES = (
     "autodiff",
     "ops",

@@ -307,6 +307,79 @@ def fused() -> Iterator[Case]:
             yield Case(words, ours, theirs, "torch", 1.5, (f"ops.{name}",))
 
 
+# --- normalisation -------------------------------------------------------------------------------
+
+NORMS = {
+    "batch_norm": ((2048, 128), (64, 1024), (64, 32, 28, 28)),
+    "layer_norm": ((2048, 128), (64, 1024)),
+    "rms_norm": ((2048, 128), (64, 1024)),
+    "group_norm": ((64, 32, 28, 28),),
+    "instance_norm": ((64, 32, 28, 28),),
+}
+
+
+def norm(library: Any, name: str, channels: int) -> Any:
+    """The call with a scale and, where there is one, a shift; a batch's also moves averages."""
+    function = getattr(library, name)
+    average = torch.zeros(channels), torch.ones(channels)
+
+    def call(x: torch.Tensor, *parameters: torch.Tensor) -> torch.Tensor:
+        if name == "batch_norm":
+            return function(x, *average, *parameters, training=True)
+        if name == "instance_norm":
+            return function(x, None, None, *parameters)
+        return function(x, 8 if name == "group_norm" else (channels,), *parameters)
+
+    return call
+
+
+def trained(function: Any, *leaves: torch.Tensor) -> Run:
+    """Forward, and backward into all arguments."""
+    leaves = tuple(x.clone().requires_grad_() for x in leaves)
+    bar = torch.randn_like(function(*leaves))
+
+    def run() -> Any:
+        return torch.autograd.grad(function(*leaves), leaves, bar)
+
+    return run
+
+
+def norm_cases() -> Iterator[tuple[str, str, tuple[torch.Tensor, ...]]]:
+    # The allocator returns memory to the system beyond a limit that grows with the largest block
+    # that was freed. Free a large one first, so that nobody is timed while fetching it back.
+    torch.ones(31 << 18)
+    for name, shapes in NORMS.items():
+        for shape in shapes:
+            parameters = [torch.rand(shape[1]) + 0.5, torch.randn(shape[1])]
+            if name == "rms_norm":
+                parameters.pop()
+            yield name, "×".join(map(str, shape)), (torch.randn(shape), *parameters)
+
+
+def norms() -> Iterator[Case]:
+    from dlbook import ops
+
+    for name, words, args in norm_cases():
+        channels = len(args[1])
+        ours = trained(norm(ops, name, channels), *args)
+        theirs = trained(norm(functional, name, channels), *args)
+        yield Case(f"{name} {words}", ours, theirs, "torch", 3.0, (f"ops.{name}",))
+
+
+def norms_compiled() -> Iterator[Case]:
+    from dlbook import ops
+
+    if not (shutil.which("g++") or shutil.which("clang++")):
+        print("compiled cases skipped: no C++ compiler")
+        return
+    for name, words, args in norm_cases():
+        torch._dynamo.reset()
+        call, channels = norm(ops, name, len(args[1])), len(args[1])
+        ours = trained(torch.compile(call, fullgraph=True), *args)
+        theirs = trained(torch.compile(norm(functional, name, channels), fullgraph=True), *args)
+        yield Case(f"{name} {words}, compiled", ours, theirs, "torch compiled", 1.5)
+
+
 def compiled() -> Iterator[Case]:
     from dlbook import ops
 
@@ -373,7 +446,16 @@ def imports(rounds: int) -> Result:
 
 # --- all together ---------------------------------------------------------------------------------
 
-GROUPS = (chains, training, optimizers, fused, activations, compiled)
+GROUPS = (
+    chains,
+    training,
+    optimizers,
+    fused,
+    activations,
+    norms,
+    compiled,
+    norms_compiled,
+)
 
 
 def processor() -> str:

@@ -70,11 +70,6 @@ class OneVector(Optimizer):
             param.add_(part.view_as(param), alpha=t)
 
 
-def number(loss: Any) -> float:
-    """The loss that a closure has returned, as a number."""
-    return float(loss.detach() if isinstance(loss, Tensor) else loss)
-
-
 class Point(NamedTuple):
     """What is known at one place of a line search: where, the loss, its slope, its gradient."""
 
@@ -203,7 +198,7 @@ class LBFGS(OneVector):
         state.setdefault("n_iter", 0)
 
         first = ask()
-        loss, grad = number(first), self._gradient()
+        loss, grad = float(first), self._gradient()
         asked = 1
         state["func_evals"] += 1
         if grad.abs().max() <= group["tolerance_grad"]:
@@ -226,7 +221,7 @@ class LBFGS(OneVector):
             else:
                 self._move(d, t)
                 if k < group["max_iter"]:  # the next call of step will ask first of all
-                    loss, grad, asks = number(ask()), self._gradient(), 1
+                    loss, grad, asks = float(ask()), self._gradient(), 1
             asked += asks
             state["func_evals"] += asks
             if asked >= most or grad.abs().max() <= group["tolerance_grad"]:
@@ -272,7 +267,7 @@ class LBFGS(OneVector):
 
         def at(t: float) -> Point:
             self._move(d, t)
-            loss, grad = number(ask()), self._gradient()
+            loss, grad = float(ask()), self._gradient()
             for param, value in zip(self._params, home, strict=True):
                 param.copy_(value)
             return Point(t, loss, float(grad.dot(d)), grad)
@@ -414,7 +409,7 @@ class Newton(OneVector):
 
     PyTorch has no counterpart. The closure differs from that of other optimisers: it returns the
     loss and does **not** call ``backward``, which would throw the graph away that the Hessian is
-    made from.
+    made from. :func:`dlbook.train.fit` calls it, so this is to be stepped by hand.
 
     Example:
         >>> w = torch.tensor([3.0, -5.0], dtype=torch.float64, requires_grad=True)
@@ -473,7 +468,7 @@ class Newton(OneVector):
         for _ in range(60):  # 2⁻⁶⁰ of a step is none
             self._move(d, t)
             state["func_evals"] += 1
-            if number(closure()) <= number(loss) + 1e-4 * t * slope:
+            if float(closure()) <= float(loss) + 1e-4 * t * slope:
                 break
             for param, value in zip(self._params, home, strict=True):
                 param.copy_(value)

@@ -1,12 +1,14 @@
 """Data sets, one a file: each is a module with ``load() -> Splits(train, validation, test)``.
 
 :mod:`dlbook.data.splits` cuts any examples, and :mod:`dlbook.data.augmentation` makes more of them.
+:mod:`dlbook.data.handmade` measures features on images; :mod:`dlbook.data.history` holds the facts
+of the first chapter.
 """
 
 from dlbook._lazy import lazy
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
-    modules=["augmentation", "digits", "splits"],
+    modules=["augmentation", "digits", "handmade", "history", "splits"],
     names={"splits": ["Part", "Splits", "k_fold", "split"]},
 )

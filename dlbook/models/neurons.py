@@ -112,7 +112,7 @@ class ThresholdUnit(nn.Module):
         """Return 1 where the unit fires, 0 where it is silent.
 
         Args:
-            x: inputs, of shape (*B, D).
+            x: inputs, of shape ``(*B, D)``.
         """
         _features("ThresholdUnit", x, len(self.weight))
         return (x @ self.weight >= self.threshold).to(x.dtype)
@@ -171,7 +171,7 @@ class BooleanNetwork(nn.Module):
         """Return what the hidden units do.
 
         Args:
-            x: zeros and ones, of shape (*B, D).
+            x: zeros and ones, of shape ``(*B, D)``.
         """
         _features("BooleanNetwork", x, self.weight.shape[1])
         return (x @ self.weight.T >= self.threshold).to(x.dtype)
@@ -180,7 +180,7 @@ class BooleanNetwork(nn.Module):
         """Return the function's values, zeros and ones.
 
         Args:
-            x: zeros and ones, of shape (*B, D).
+            x: zeros and ones, of shape ``(*B, D)``.
         """
         value: Tensor = self.output(self.hidden(x))
         return value
@@ -271,7 +271,7 @@ class HebbianUnit(nn.Module):
         """Return the weighted sums.
 
         Args:
-            x: inputs, of shape (*B, D).
+            x: inputs, of shape ``(*B, D)``.
         """
         _features(type(self).__name__, x, len(self.weight))
         return x @ self.weight
@@ -566,7 +566,7 @@ class _Classifier(nn.Module):
         r"""Return the weighted sums :math:`\mathbf w \cdot \mathbf x + b`.
 
         Args:
-            x: inputs, of shape (*B, D).
+            x: inputs, of shape ``(*B, D)``.
         """
         _features(type(self).__name__, x, len(self.weight))
         return x @ self.weight + self.bias
@@ -575,7 +575,7 @@ class _Classifier(nn.Module):
         """Return the classes, −1 or +1; 0 where the score is exactly 0.
 
         Args:
-            x: inputs, of shape (*B, D).
+            x: inputs, of shape ``(*B, D)``.
         """
         return torch.sign(self.score(x))
 
@@ -797,7 +797,7 @@ def retina(
     around it, linear in both directions; beyond the centres of the outermost pixels it is theirs.
 
     Args:
-        images: square images as rows of pixels, of shape (*B, H·H), such as
+        images: square images as rows of pixels, of shape ``(*B, H·H)``, such as
             :func:`dlbook.data.digits.load` gives them, 1 for ink.
         size: cells along a side; the perceptron Mark I had 20.
         threshold: how dark a point must be at least for its cell to see ink.
@@ -806,7 +806,7 @@ def retina(
         ValueError: if the images are not square, or ``size`` is below 1.
 
     Returns:
-        Zeros and ones in the type of the images, of shape (*B, size·size).
+        Zeros and ones in the type of the images, of shape ``(*B, size·size)``.
 
     Example:
         >>> retina(torch.tensor([0.0, 1.0, 0.0, 1.0]), size=4).reshape(4, 4)

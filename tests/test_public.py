@@ -68,6 +68,11 @@ DEPARTS = {
     "ops.l1_loss": "no weight for each element",
     "ops.huber_loss": "no weight for each element",
     "ops.squeeze": "the axis is asked for; without it a shape would hang on other sizes",
+    "ops.dropout": "a generator may be given",
+    "ops.dropout1d": "a generator may be given",
+    "ops.dropout2d": "a generator may be given",
+    "ops.alpha_dropout": "a generator may be given",
+    "ops.feature_alpha_dropout": "a generator may be given",
     "nn.Embedding": "no max_norm and sparse: the table would change in place",
 }
 

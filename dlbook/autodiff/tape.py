@@ -41,6 +41,7 @@ def implementation(name: str) -> Callable[..., Any]:
         import_module("dlbook.ops.layers")
         import_module("dlbook.ops.losses")
         import_module("dlbook.ops.normalization")
+        import_module("dlbook.ops.regularization")
     if name not in _implementations:
         raise TypeError(
             f"{name}: expected an operation that the tape has a rule for; torch's {name!r} has "

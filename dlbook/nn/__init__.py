@@ -11,7 +11,7 @@ from dlbook._lazy import lazy
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
-    modules=["activations", "layers", "losses", "normalization"],
+    modules=["activations", "layers", "losses", "normalization", "regularization"],
     names={
         "activations": [
             "CELU",
@@ -58,6 +58,7 @@ __getattr__, __dir__, __all__ = lazy(
             "LayerNorm",
             "RMSNorm",
         ],
+        "regularization": ["AlphaDropout", "Dropout", "Dropout1d", "Dropout2d", "StochasticDepth"],
     },
 )
 __all__ += ["Sequential"]

@@ -4,7 +4,7 @@ from dlbook._lazy import lazy
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
-    modules=["activations", "arithmetic", "layers", "losses", "normalization"],
+    modules=["activations", "arithmetic", "layers", "losses", "normalization", "regularization"],
     names={
         "activations": [
             "celu",
@@ -83,6 +83,14 @@ __getattr__, __dir__, __all__ = lazy(
             "nll_loss",
             "smooth_l1_loss",
             "zero_one_loss",
+        ],
+        "regularization": [
+            "alpha_dropout",
+            "dropout",
+            "dropout1d",
+            "dropout2d",
+            "feature_alpha_dropout",
+            "stochastic_depth",
         ],
         "normalization": ["batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"],
     },

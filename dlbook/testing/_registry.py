@@ -17,6 +17,7 @@ ROOMS = (
     "nn",
     "normalization",
     "optim",
+    "regularization",
 )
 PACKAGES = (
     "autodiff",

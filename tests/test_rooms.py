@@ -303,3 +303,11 @@ def test_every_entry_of_the_bibliography_is_cited() -> None:
     assert entries
     assert len(entries) == len(set(entries))
     assert set(entries) == cited
+
+
+def test_the_bibliography_can_be_read() -> None:
+    """A merge may mix two entries, and the keys all look right."""
+    bibtex = pytest.importorskip("pybtex.database")
+    entries = bibtex.parse_file(str(ROOT / "book/references.bib")).entries
+    poor = [key for key, entry in entries.items() if not {"title", "year"} <= set(entry.fields)]
+    assert not poor, f"no title or no year: {poor}"

@@ -264,8 +264,8 @@ def batch_norm(
     .. math:: y_{bcs} = \gamma_c\,\frac{x_{bcs} - \mu_c}{\sqrt{\sigma_c^2 + \epsilon}} + \beta_c
        :label: op-batch-norm
 
-    In training mean and variance are the batch's, and the chain rule goes through them
-    (:eq:`op-normalize-pull`); running averages, if there are any, move towards them in place. In
+    In training mean and variance are the batch's, and the chain rule goes through them;
+    running averages, if there are any, move towards them in place. In
     evaluation the running averages stand in for them and are constants.
 
     Args:

@@ -42,8 +42,8 @@ BUNCH = 2**18
 class FirstOrder(Optimizer):
     """An optimiser whose step follows from the gradients and what it remembers of earlier ones.
 
-    A rule is a subclass: its constructor names the settings, :meth:`_remembers` the tensors that
-    are kept of each parameter, and :meth:`_rule` is the update.
+    A rule is a subclass: its constructor names the settings, ``_remembers`` the tensors that
+    are kept of each parameter, and ``_rule`` is the update.
     """
 
     #: Settings that a state dictionary may lack, because its writer did not know them.

@@ -24,10 +24,10 @@ class Muon(FirstOrder):
 
     A gradient's matrix often has a few large singular values and many small ones, so that a step
     along it changes little but a few directions. :math:`\operatorname{NS}`, see
-    :func:`newton_schulz`, brings all of them near 1 and keeps the singular vectors: the step that,
-    of all steps of a given spectral norm, agrees best with the gradient. The factor :math:`s`
-    depends on the matrix's shape :math:`(m, n)`: :math:`\sqrt{\max(1, m/n)}`, or
-    :math:`0.2\sqrt{\max(m, n)}`, which makes the entries of a step about as large as Adam's.
+    :func:`~dlbook.optim.muon.newton_schulz`, brings all of them near 1 and keeps the singular
+    vectors: the step that, of all steps of a given spectral norm, agrees best with the gradient.
+    The factor :math:`s` depends on the matrix's shape :math:`(m, n)`:
+    :math:`\sqrt{\max(1, m/n)}`, or :math:`0.2\sqrt{\max(m, n)}`, which makes the entries of a step about as large as Adam's.
     Without ``nesterov``, :math:`\tilde B_t = B_t`.
 
     Args:
@@ -38,9 +38,9 @@ class Muon(FirstOrder):
             :class:`~dlbook.optim.AdamW`.
         momentum: :math:`\mu \ge 0`, below 1 in every sensible use.
         nesterov: mix the gradient into the step once more.
-        ns_coefficients: the three coefficients of :func:`newton_schulz`.
+        ns_coefficients: the three coefficients of :func:`~dlbook.optim.muon.newton_schulz`.
         eps: the least norm that a matrix is divided by.
-        ns_steps: how many steps of :func:`newton_schulz`, from 1 to 99.
+        ns_steps: how many steps of :func:`~dlbook.optim.muon.newton_schulz`, from 1 to 99.
         adjust_lr_fn: ``"original"`` (which None stands for) or ``"match_rms_adamw"``, the two
             factors :math:`s`.
 

@@ -27,7 +27,8 @@ class Muon(FirstOrder):
     :func:`~dlbook.optim.muon.newton_schulz`, brings all of them near 1 and keeps the singular
     vectors: the step that, of all steps of a given spectral norm, agrees best with the gradient.
     The factor :math:`s` depends on the matrix's shape :math:`(m, n)`:
-    :math:`\sqrt{\max(1, m/n)}`, or :math:`0.2\sqrt{\max(m, n)}`, which makes the entries of a step about as large as Adam's.
+    :math:`\sqrt{\max(1, m/n)}`, or :math:`0.2\sqrt{\max(m, n)}`, which makes
+    the entries of a step about as large as those of Adam.
     Without ``nesterov``, :math:`\tilde B_t = B_t`.
 
     Args:

@@ -26,12 +26,15 @@ from torch import Generator, Tensor
 __all__ = [
     "calculate_gain",
     "constant_",
+    "dirac_",
+    "eye_",
     "fans",
     "kaiming_normal_",
     "kaiming_uniform_",
     "normal_",
     "ones_",
     "orthogonal_",
+    "sparse_",
     "trunc_normal_",
     "uniform_",
     "xavier_normal_",
@@ -422,6 +425,120 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None =
         q = q * r.diagonal().sign()
         matrix = q if rows >= columns else q.T
         return tensor.copy_(matrix.reshape(tensor.shape)).mul_(gain)
+
+
+def eye_(tensor: Tensor) -> Tensor:
+    r"""Fill with the identity matrix: a linear layer then hands on what it gets.
+
+    Where there are more outputs than inputs the rest are 0, and the other way round inputs
+    are left out.
+
+    Args:
+        tensor: a floating-point matrix ``(out, in)``.
+
+    Raises:
+        ValueError: if ``tensor`` is not a matrix.
+        TypeError: if ``tensor`` is not floating-point.
+
+    Example:
+        >>> eye_(torch.empty(2, 3))
+        tensor([[1., 0., 0.],
+                [0., 1., 0.]])
+    """
+    _floating("eye_", tensor)
+    _matrix("eye_", tensor)
+    with torch.no_grad():
+        tensor.zero_().diagonal().fill_(1)
+    return tensor
+
+
+def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
+    r"""Fill a kernel with the convolution's identity: a single 1 in its middle, channel by channel.
+
+    An input channel is handed on to the output channel of the same number, within each of the
+    groups, where there is one.
+
+    Args:
+        tensor: a floating-point kernel ``(out, in, *kernel)`` of one to three axes of positions.
+        groups: into how many groups the output channels are divided; must divide their number.
+
+    Raises:
+        ValueError: for another number of axes, or groups that do not divide the output channels.
+        TypeError: if ``tensor`` is not floating-point.
+
+    Example:
+        >>> dirac_(torch.empty(1, 1, 3))
+        tensor([[[0., 1., 0.]]])
+    """
+    _floating("dirac_", tensor)
+    if tensor.dim() not in (3, 4, 5):
+        raise ValueError(
+            f"dirac_: expects a kernel (out, in, ...) of 3 to 5 dimensions, got shape "
+            f"{tuple(tensor.shape)}"
+        )
+    if groups < 1 or tensor.shape[0] % groups:
+        raise ValueError(
+            f"dirac_: expects groups that divide {tensor.shape[0]} output channels, got {groups}"
+        )
+    middle = tuple(n // 2 for n in tensor.shape[2:])
+    with torch.no_grad():
+        tensor.zero_()
+        for group in tensor.chunk(groups):
+            for channel in range(min(group.shape[:2])):
+                group[(channel, channel, *middle)] = 1
+    return tensor
+
+
+def sparse_(
+    tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None
+) -> Tensor:
+    r"""Fill with a normal distribution, but leave most of each column at 0.
+
+    A share of every input's outgoing weights is set to 0, so that the units of a wide layer begin
+    with few inputs each, and with different ones. From Martens (2010), "Deep learning via
+    Hessian-free optimization".
+
+    Args:
+        tensor: a floating-point matrix ``(out, in)``.
+        sparsity: the share of each column, from 0 to 1, that is set to 0, rounded up.
+        std: the standard deviation of the others, at least 0.
+        generator: source of randomness, for the numbers and for their places; torch's global one
+            if None.
+
+    Raises:
+        ValueError: if ``tensor`` is not a matrix, or an argument is out of range.
+        TypeError: if ``tensor`` is not floating-point.
+
+    Departures: :func:`torch.nn.init.sparse_` takes the places of the zeros from the global source
+    even if a generator is given.
+
+    Example:
+        >>> (sparse_(torch.empty(10, 4), 0.8) == 0).sum(0)
+        tensor([8, 8, 8, 8])
+    """
+    _floating("sparse_", tensor)
+    _matrix("sparse_", tensor)
+    if not 0 <= sparsity <= 1:
+        raise ValueError(f"sparse_: sparsity expects a share from 0 to 1, got {sparsity}")
+    _spread("sparse_", 0.0, std)
+    normal_(tensor, 0.0, std, generator)
+    rows, columns = tensor.shape
+    zeros = math.ceil(sparsity * rows)
+    with torch.no_grad():
+        for column in range(columns):
+            order = torch.randperm(rows, generator=generator, device=_source(generator))
+            tensor[order[:zeros].to(tensor.device), column] = 0
+    return tensor
+
+
+def _source(generator: Generator | None) -> torch.device:
+    """Where a generator draws."""
+    return torch.device("cpu") if generator is None else generator.device
+
+
+def _matrix(name: str, tensor: Tensor) -> None:
+    if tensor.dim() != 2:
+        raise ValueError(f"{name}: expects a matrix (out, in), got shape {tuple(tensor.shape)}")
 
 
 def _floating(name: str, tensor: Tensor) -> None:

@@ -3,6 +3,7 @@
 import inspect
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -142,3 +143,130 @@ def test_empty_tensors_stay(name):
 def test_bad_input(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_sparse_takes_its_places_from_the_generator_too():
+    torch.manual_seed(0)
+    first = init.sparse_(torch.empty(20, 5), 0.5, generator=torch.Generator().manual_seed(1))
+    torch.manual_seed(2)
+    again = init.sparse_(torch.empty(20, 5), 0.5, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(first, again)
+    assert ((first == 0).sum(0) == 10).all()
+    assert len({tuple((column == 0).tolist()) for column in first.T}) == 5
+
+
+def test_dirac_is_the_identity_of_convolution():
+    x = torch.randn(2, 4, 7, 7)
+    w = init.dirac_(torch.empty(4, 4, 3, 3))
+    assert torch.equal(torch.nn.functional.conv2d(x, w, padding=1), x)
+    grouped = init.dirac_(torch.empty(4, 2, 3, 3), groups=2)
+    assert torch.equal(torch.nn.functional.conv2d(x, grouped, padding=1, groups=2), x)
+
+
+class TestScaleThroughDepth:
+    """What twenty layers make of the size of a signal, forwards, and of a gradient, backwards."""
+
+    WIDTH, DEPTH, BATCH = 256, 20, 256
+
+    ACTIVATIONS = {  # noqa: RUF012
+        "linear": (lambda z: z, torch.ones_like),
+        "relu": (lambda z: z.clamp(min=0), lambda z: (z > 0).to(z.dtype)),
+        "tanh": (torch.tanh, lambda z: 1 - torch.tanh(z) ** 2),
+    }
+
+    def through(self, fill, activation, seed, width=WIDTH):
+        """Mean squares of the pre-activations, layer by layer, and of their cotangents."""
+        g = torch.Generator().manual_seed(seed)
+        function, slope = self.ACTIVATIONS[activation]
+        weights, zs = [], []
+        a = torch.randn(self.BATCH, width, generator=g, dtype=torch.float64)
+        for _ in range(self.DEPTH):
+            weights.append(fill(torch.empty(width, width, dtype=torch.float64), generator=g))
+            zs.append(a @ weights[-1].T)
+            a = function(zs[-1])
+        bar = torch.randn(self.BATCH, width, generator=g, dtype=torch.float64) * slope(zs[-1])
+        bars = [bar]
+        for w, z in zip(reversed(weights[1:]), reversed(zs[:-1])):
+            bar = (bar @ w) * slope(z)
+            bars.append(bar)
+        return [[float(t.square().mean()) for t in ts] for ts in (zs, bars[::-1])]
+
+    def change(self, fill, activation):
+        """The median over five seeds of last ÷ first size of signal, and first ÷ last of gradient.
+
+        Sizes are root mean squares.
+        """
+        runs = [self.through(fill, activation, seed) for seed in range(5)]
+        forwards = sorted(math.sqrt(z[-1] / z[0]) for z, _ in runs)[2]
+        backwards = sorted(math.sqrt(b[0] / b[-1]) for _, b in runs)[2]
+        return forwards, backwards
+
+    @pytest.mark.parametrize(
+        ("fill", "activation"),
+        [
+            (init.xavier_normal_, "linear"),
+            (init.xavier_uniform_, "linear"),
+            (init.orthogonal_, "linear"),
+            (init.kaiming_normal_, "relu"),
+            (init.kaiming_uniform_, "relu"),
+        ],
+        ids=lambda value: getattr(value, "__name__", value),
+    )
+    def test_made_to_measure(self, fill, activation):
+        for ratio in self.change(fill, activation):
+            assert 0.5 < ratio < 2
+
+    @pytest.mark.parametrize("activation", ["linear", "relu"])
+    @pytest.mark.parametrize("std", [0.01, 1.0])
+    def test_naive(self, std, activation):
+        """Each layer multiplies by std √width, and by √½ more if it rectifies."""
+
+        def fill(w, generator):
+            return init.normal_(w, std=std, generator=generator)
+
+        factor = std * math.sqrt(self.WIDTH / (2 if activation == "relu" else 1))
+        predicted = factor ** (self.DEPTH - 1)
+        for ratio in self.change(fill, activation):
+            assert not 1e-3 < ratio < 1e3
+            assert 0.5 < ratio / predicted < 2
+
+    def test_xavier_starves_rectifiers_and_he_bursts_linear_units(self):
+        """The gain belongs to the activation: √½ too little a layer, or √2 too much."""
+        starved, burst = (
+            self.change(init.xavier_normal_, "relu"),
+            self.change(init.kaiming_normal_, "linear"),
+        )
+        for low, high in zip(starved, burst):
+            assert 0.5 < low / 0.5 ** ((self.DEPTH - 1) / 2) < 2
+            assert 0.5 < high / 2 ** ((self.DEPTH - 1) / 2) < 2
+
+    @pytest.mark.parametrize("gain", [1.0, 5 / 3])
+    def test_the_drift_of_tanh_is_predicted(self, gain):
+        """In wide layers a pre-activation is normal, and its variance q follows a recursion.
+
+        q' = gain² E[tanh(√q z)²]; a cotangent's mean square shrinks by gain² E[tanh'(√q z)²].
+        """
+        nodes, weights = np.polynomial.hermite_e.hermegauss(80)
+        weights = weights / weights.sum()
+        width = 512
+
+        def fill(w, generator):
+            return init.xavier_normal_(w, gain=gain, generator=generator)
+
+        q, predicted, slopes = gain**2, [], []
+        for _ in range(self.DEPTH):
+            predicted.append(q)
+            tanh = np.tanh(math.sqrt(q) * nodes)
+            slopes.append(gain**2 * float(weights @ (1 - tanh**2) ** 2))
+            q = gain**2 * float(weights @ tanh**2)
+        runs = [self.through(fill, "tanh", seed, width) for seed in range(5)]
+        for layer, expected in enumerate(predicted):
+            measured = sorted(z[layer] for z, _ in runs)[2]
+            assert measured == pytest.approx(expected, rel=0.15)
+        back = sorted(b[0] / b[-1] for _, b in runs)[2]
+        # From the last layer's cotangent to the first's: every slope but the last layer's.
+        assert math.log(back) == pytest.approx(math.log(math.prod(slopes[:-1])), abs=math.log(2))
+        if gain == 1:  # 0 is where it goes, ever more slowly
+            assert predicted[-1] < 0.05 * predicted[0]
+        else:  # a variance that reproduces itself
+            assert predicted[-1] == pytest.approx(predicted[-2], rel=1e-3)

@@ -29,6 +29,19 @@ def fills(*settings: Mapping[str, Any], matrix: bool = False) -> Samples:
     return samples
 
 
+def shaped(*shapes: tuple[int, ...], settings: tuple[Mapping[str, Any], ...] = ({},)) -> Samples:
+    """Tensors of the shapes that a function is for."""
+
+    def samples(_g: Generator) -> Iterable[Sample]:
+        for kwargs in settings:
+            words = ",".join(f"{k}={v}" for k, v in kwargs.items())
+            for shape in shapes:
+                empty = torch.full(shape, torch.nan, dtype=torch.float64)
+                yield Sample(f"{words} {'×'.join(map(str, shape))}".strip(), (empty,), kwargs)
+
+    return samples
+
+
 def truncated(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0
 ) -> Tensor:
@@ -116,5 +129,33 @@ ROWS = [
         fills({}, {"gain": 2.0}, matrix=True),
         r"W^\top W = \gamma^2 I",
         FLAT,
+    ),
+    row(
+        "eye_",
+        shaped((3, 3), (2, 4), (4, 2), (1, 1), (0, 3)),
+        r"W = I",
+        Bad("eye_: expects a matrix (out, in), got shape (4,)", (MATRIX[0],)),
+    ),
+    row(
+        "dirac_",
+        shaped(
+            (4, 2, 3), (2, 4, 3, 5), (4, 4, 2, 3, 1), settings=({}, {"groups": 2}, {"groups": 1})
+        ),
+        r"w * x = x",
+        Bad("dirac_: expects a kernel (out, in, ...) of 3 to 5 dimensions", (MATRIX,)),
+        Bad("dirac_: expects groups that divide 4", (torch.empty(4, 2, 3), 3)),
+    ),
+    row(
+        "sparse_",
+        shaped(
+            (5, 3),
+            (3, 5),
+            (1, 1),
+            settings=({"sparsity": 0.5}, {"sparsity": 0.9, "std": 1.0}, {"sparsity": 0.0}),
+        ),
+        r"w \sim \mathcal N(0, \sigma^2), \text{ a share of each column } 0",
+        Bad("sparse_: expects a matrix (out, in), got shape (4,)", (MATRIX[0], 0.5)),
+        Bad("sparse_: sparsity expects a share from 0 to 1, got 1.5", (MATRIX, 1.5)),
+        Bad("sparse_: std expects a finite number >= 0", (MATRIX, 0.5, -1.0)),
     ),
 ]

@@ -95,6 +95,18 @@ def test_far_from_zero_in_single_precision() -> None:
     assert float((ops.layer_norm(x, (128,)) - exact).abs().max()) < 1e-4  # x has 6e-5 to spare
 
 
+def test_groups_without_variance() -> None:
+    x, b = torch.full((3, 4), 7.0, requires_grad=True), numbers(4).float()
+    for y in (
+        ops.layer_norm(x, (4,), bias=b),
+        ops.batch_norm(x, None, None, bias=b, training=True),
+        ops.group_norm(x, 2, bias=b),
+    ):
+        assert torch.equal(y.detach(), b.expand(3, 4))
+        (x_bar,) = torch.autograd.grad(y, x, numbers(3, 4, seed=1).float())
+        assert x_bar.isfinite().all()
+
+
 @pytest.mark.parametrize("name", ["layer_norm", "batch_norm", "instance_norm"])
 def test_second_derivative_with_a_shift_alone(name: str) -> None:
     """PyTorch fails here, so the registry leaves it out."""

@@ -47,7 +47,6 @@ from dlbook.autodiff.tape import Array, implements, lift
 from dlbook.ops.layers import SHORT, _cast
 
 Sizes = tuple[int, ...]
-PIECE = 1 << 30
 
 
 def _seen(x: Array, shape: Sequence[int], dtype: torch.dtype) -> Array:
@@ -70,19 +69,23 @@ def _normalize(
     *,
     view: Sizes,
     params: Sizes,
-    axes: Sizes,
+    shared: Sizes,
+    rest: Sizes,
     eps: float,
     center: bool,
 ) -> tuple[Array, tuple[Tensor, ...]]:
     """Normalise over some axes of a view of the input.
 
     ``params`` is the shape in which weight and bias (and statistics, if they are given) meet it.
+    The axes of a group are those that it shares with a parameter, along which that stays the same,
+    and the rest.
     """
+    axes = shared + rest
     dtype = torch.float32 if input.dtype in SHORT else input.dtype  # sums of the short would suffer
-    x = input.to(dtype).reshape(view)
+    x = _seen(input, view, dtype)
     if mean is not None and var is not None:
-        r = torch.rsqrt(var.to(dtype).reshape(params) + eps)
-        x_hat = (x - mean.to(dtype).reshape(params)).mul_(r)
+        r = torch.rsqrt(_seen(var, params, dtype) + eps)
+        x_hat = (x - _seen(mean, params, dtype)).mul_(r)
     elif center:
         x_hat = x - x.mean(axes, True)
         r = _inverse_root(x_hat, axes, eps)
@@ -90,11 +93,20 @@ def _normalize(
     else:
         r = _inverse_root(x, axes, eps)
         x_hat = x * r
-    y = x_hat if weight is None else x_hat * weight.to(dtype).reshape(params)
-    if bias is not None:
-        b = bias.to(dtype).reshape(params)
-        y = y.add_(b) if readable() and y is not x_hat else y + b
-    return y.reshape(input.shape).to(input.dtype), (x_hat, r)
+    w = None if weight is None else _seen(weight, params, dtype)
+    b = None if bias is None else _seen(bias, params, dtype)
+    return _like(_scaled(x_hat, w, b), input), (x_hat, r)
+
+
+def _scaled(x_hat: Tensor, w: Tensor | None, b: Tensor | None) -> Tensor:
+    """The product and the sum, in one go where that is faster."""
+    if w is None or b is None:
+        y = x_hat if w is None else x_hat * w
+        return y if b is None else y + b
+    if b.shape[-1] > 1:
+        return torch.addcmul(b, x_hat, w)
+    y = x_hat * w
+    return y.add_(b) if readable() else y + b  # torch.func could not map over b alone
 
 
 def _inverse_root(d: Tensor, axes: Sizes, eps: float) -> Tensor:
@@ -116,7 +128,8 @@ def normalize_saved(
     *,
     view: Sizes,
     params: Sizes,
-    axes: Sizes,
+    shared: Sizes,
+    rest: Sizes,
     eps: float,
     center: bool,
 ) -> Any:
@@ -124,6 +137,7 @@ def normalize_saved(
     if mean is not None and var is not None:
         r = (_seen(var, params, x.dtype) + eps) ** -0.5
         return (x - _seen(mean, params, x.dtype)) * r, r
+    axes = shared + rest
     d = x - x.mean(axes, True) if center else x
     r = ((d * d).mean(axes, True) + eps) ** -0.5
     return d * r, r
@@ -142,7 +156,8 @@ def normalize_vjp(
     *,
     view: Sizes,
     params: Sizes,
-    axes: Sizes,
+    shared: Sizes,
+    rest: Sizes,
     center: bool,
     **_meta: Any,
 ) -> Any:
@@ -150,41 +165,42 @@ def normalize_vjp(
     g = _seen(g, view, r.dtype)
     w = None if weight is None else _seen(weight, params, r.dtype)
     # Both a group's mean and a parameter's cotangent are sums: first over the axes they share.
-    shared = tuple(a for a in axes if params[a] == 1)
     g_sum = g.sum(shared, True) if shared else g
     gx_sum = (g * x_hat).sum(shared, True) if shared else g * x_hat
     w_bar = None if weight is None else _like(sum_to_shape(gx_sum, params), weight)
     b_bar = None if bias is None else _like(sum_to_shape(g_sum, params), bias)
     if mean is not None:
         return lambda: _like(g * (r if w is None else r * w), input), w_bar, b_bar, None, None
-    h_sum = _weighed(g_sum, w, axes) if center else None
-    hx_sum = _weighed(gx_sum, w, axes)
-    n = math.prod([view[a] for a in axes])
-    return lambda: _like(_pull(g, w, x_hat, h_sum, hx_sum, r, n=n), input), w_bar, b_bar, None, None
+    n = math.prod([view[a] for a in shared + rest])
+    share = 1 / n if w is None else w / n
+    h_mean = _weighed_sum(g_sum, share, rest) if center else None
+    hx_mean = _weighed_sum(gx_sum, share, rest)
+    return lambda: _like(_pull(g, w, x_hat, h_mean, hx_mean, r), input), w_bar, b_bar, None, None
 
 
 def _like(x: Array, other: Array) -> Array:
     return _seen(x, other.shape, other.dtype)
 
 
-def _weighed(x: Array, w: Array | None, axes: Sizes) -> Array:
-    if w is None:
-        return x.sum(axes, True)
-    return x @ w.mT if x.ndim == 2 else (x * w).sum(axes, True)
+def _weighed_sum(x: Array, share: Array | float, axes: Sizes) -> Array:
+    if x.ndim == 2 and axes and not isinstance(share, float):
+        return (x @ share).reshape((-1, 1))
+    h: Array = x * share
+    return h.sum(axes, True) if axes else h
 
 
 @primitive(broadcast=True)
 def _pull(
-    g: Array, w: Array | None, x_hat: Array, h_sum: Array | None, hx_sum: Array, r: Array, *, n: int
+    g: Array, w: Array | None, x_hat: Array, h_mean: Array | None, hx_mean: Array, r: Array
 ) -> Array:
-    """The cotangent of the input, r (h − ⟨h⟩ − x̂ ⟨h x̂⟩) with h = w ȳ, from a group's sums."""
-    means = x_hat * (hx_sum / n)
-    if h_sum is not None:
-        means += h_sum / n
+    """The cotangent of the input, r (h − ⟨h⟩ − x̂ ⟨h x̂⟩) with h = w ȳ, once the means are known."""
+    out = x_hat * hx_mean
+    if h_mean is not None:
+        out += h_mean
     if not readable():
-        return r * ((g if w is None else g * w) - means)
+        return r * ((g if w is None else g * w) - out)
     # The same in one array; torch.func could not map this, and compiled code has no need of it.
-    return (means.sub_(g) if w is None else means.addcmul_(g, w, value=-1)).mul_(-r)
+    return (out.sub_(g) if w is None else out.addcmul_(g, w, value=-1)).mul_(-r)
 
 
 @_pull.vjp
@@ -194,19 +210,17 @@ def pull_vjp(
     g: Array,
     w: Array | None,
     x_hat: Array,
-    h_sum: Any,
-    hx_sum: Array,
+    _h_mean: Any,
+    hx_mean: Array,
     r: Array,
-    *,
-    n: int,
 ) -> Any:
     u = c * r
     return (
         lambda: u if w is None else u * w,
         lambda: u * g,
-        lambda: u * hx_sum / -n,
-        lambda: u / -n,
-        lambda: u * x_hat / -n,
+        lambda: -u * hx_mean,
+        lambda: -u,
+        lambda: -u * x_hat,
         lambda: c * x_bar / r,
     )
 
@@ -217,7 +231,7 @@ def pull_vjp(
 def _check_parameters(name: str, shape: Sizes, **parameters: Array | None) -> None:
     """Check that weights, biases and statistics have the one shape that they must have."""
     for what, parameter in parameters.items():
-        if parameter is not None and tuple(parameter.shape) != shape:
+        if parameter is not None and parameter.shape != shape:
             raise ValueError(
                 f"{name}: expected {what} of shape {shape}, got {tuple(parameter.shape)}"
             )
@@ -239,13 +253,14 @@ def _follow(
     """
     dtype = torch.float32 if input.dtype in SHORT else input.dtype
     with torch.no_grad():
-        x = input.to(dtype).reshape(view)
+        x = _seen(input, view, dtype)
         mean = x.mean(axes, True)
         d = x - mean
         n = math.prod([view[a] for a in axes])
         var = (d * d).sum(axes, True).div_(n - 1)
-        for average, statistic in zip(running, (mean, var)):
-            average.lerp_(statistic.mean((0, 2)).to(average.dtype), momentum)
+        for average, each in zip(running, (mean, var)):
+            mean_of_samples = each if len(each) == 1 else each.mean(0)
+            average.lerp_(_like(mean_of_samples, average), momentum)
 
 
 @implements("batch_norm")
@@ -299,7 +314,11 @@ def batch_norm(
         running_mean=running_mean,
         running_var=running_var,
     )
-    view, params = (samples, channels, size), (1, channels, 1)
+    view: Sizes = (samples, channels)
+    params: Sizes = (channels,)
+    axes: Sizes = (0,)
+    if len(input.shape) > 2:
+        view, params, axes = (*view, size), (*params, 1), (0, 2)
     mean = var = None
     if training:
         if samples * size == 1:
@@ -308,13 +327,23 @@ def batch_norm(
                 f"{tuple(input.shape)}"
             )
         if running_mean is not None and running_var is not None:
-            _follow((running_mean, running_var), lift(input), view, (0, 2), momentum)
+            _follow((running_mean, running_var), lift(input), view, axes, momentum)
     else:
         mean, var = running_mean, running_var
         if mean is None or var is None:
             raise ValueError(f"{name}: expected running_mean and running_var in evaluation")
     return _normalize(
-        input, weight, bias, mean, var, view=view, params=params, axes=(0, 2), eps=eps, center=True
+        input,
+        weight,
+        bias,
+        mean,
+        var,
+        view=view,
+        params=params,
+        shared=axes,
+        rest=(),
+        eps=eps,
+        center=True,
     )
 
 
@@ -368,7 +397,7 @@ def instance_norm(
         running_mean=running_mean,
         running_var=running_var,
     )
-    view, params = (samples, channels, size), (1, channels, 1)
+    view, params = (samples, channels, size), (channels, 1)
     mean = var = None
     if use_input_stats:
         if size == 1:
@@ -385,7 +414,17 @@ def instance_norm(
                 f"{name}: expected running_mean and running_var for use_input_stats=False"
             )
     return _normalize(
-        input, weight, bias, mean, var, view=view, params=params, axes=(2,), eps=eps, center=True
+        input,
+        weight,
+        bias,
+        mean,
+        var,
+        view=view,
+        params=params,
+        shared=(2,),
+        rest=(),
+        eps=eps,
+        center=True,
     )
 
 
@@ -444,8 +483,9 @@ def group_norm(
         None,
         None,
         view=(samples, num_groups, members, size),
-        params=(1, num_groups, members, 1),
-        axes=(2, 3),
+        params=(num_groups, members, 1),
+        shared=(3,),
+        rest=(2,),
         eps=eps,
         center=True,
     )
@@ -456,7 +496,7 @@ def _last_axes(
 ) -> tuple[int, int]:
     """How many groups the last axes make, and of how many numbers."""
     shape = tuple(normalized_shape)
-    if not shape or tuple(input.shape[-len(shape) :]) != shape:
+    if not shape or input.shape[-len(shape) :] != shape:
         raise ValueError(
             f"{name}: expected normalized_shape to be the input's last sizes, got {shape} for "
             f"input of shape {tuple(input.shape)}"
@@ -505,8 +545,9 @@ def layer_norm(
         None,
         None,
         view=(rows, size),
-        params=(1, size),
-        axes=(1,),
+        params=(size,),
+        shared=(),
+        rest=(1,),
         eps=eps,
         center=True,
     )
@@ -551,8 +592,9 @@ def rms_norm(
         None,
         None,
         view=(rows, size),
-        params=(1, size),
-        axes=(1,),
+        params=(size,),
+        shared=(),
+        rest=(1,),
         eps=eps,
         center=False,
     )

@@ -32,7 +32,6 @@ EXEMPT = {
     "dlbook/train/": "taught by a chapter of Part II that is yet to be written",
     "dlbook/data/": "taught by a chapter of Part II that is yet to be written",
     "dlbook/models/mlp.py": "taught by a chapter of Part II that is yet to be written",
-    "dlbook/optim/": "taught by a chapter of Part II that is yet to be written",
     "dlbook/ops/normalization.py": "taught by a chapter of Part II that is yet to be written",
     "dlbook/nn/normalization.py": "taught by a chapter of Part II that is yet to be written",
     "dlbook/ops/regularization.py": "taught by a chapter of Part II that is yet to be written",

@@ -24,7 +24,6 @@ This linear map is its own transpose (an entry of its matrix,
 
 .. math:: \bar x_i = r\,\bigl( h_i - \langle h \rangle - \hat x_i \langle h \hat x \rangle \bigr),
     \qquad h_i = \gamma_i \bar y_i .
-   :label: op-normalize-pull
 
 It takes out of the cotangent what a shift or a scaling of the whole group would add, for the output
 does not depend on either. Without the mean (RMS normalisation) the term
@@ -279,9 +278,19 @@ def batch_norm(
     .. math:: y_{bcs} = \gamma_c\,\frac{x_{bcs} - \mu_c}{\sqrt{\sigma_c^2 + \epsilon}} + \beta_c
        :label: op-batch-norm
 
-    In training mean and variance are the batch's, and the chain rule goes through them;
-    running averages, if there are any, move towards them in place. In
-    evaluation the running averages stand in for them and are constants.
+    In training mean and variance are the batch's, and running averages, if there are any, move
+    towards them in place. The chain rule goes through both: with
+    :math:`r = (\sigma^2 + \epsilon)^{-1/2}`, with :math:`\hat x = r\,(x - \mu)` and means
+    :math:`\langle\cdot\rangle` over the numbers that share them (a channel here, other groups in
+    the other normalisations),
+
+    .. math:: \bar x = r\,\bigl( h - \langle h \rangle - \hat x \langle h \hat x \rangle \bigr),
+        \quad h = \gamma \bar y, \qquad
+        \bar\gamma = \sum \bar y \hat x, \quad \bar\beta = \sum \bar y .
+       :label: op-normalize-pull
+
+    In evaluation the running averages stand in for mean and variance. They are constants, so that
+    only :math:`\bar x = r h` is left.
 
     Args:
         input: :math:`x`, batch first and channels second, any further axes.
@@ -443,7 +452,7 @@ def group_norm(
        :label: op-group-norm
 
     One group is layer normalisation over a whole sample, as many groups as channels is
-    :func:`instance_norm`.
+    :func:`instance_norm`. Backwards, see :eq:`op-normalize-pull`.
 
     Args:
         input: :math:`x`, batch first and channels second, any further axes.
@@ -518,7 +527,8 @@ def layer_norm(
     .. math:: y_{bd} = \gamma_d\,\frac{x_{bd} - \mu_b}{\sqrt{\sigma_b^2 + \epsilon}} + \beta_d
        :label: op-layer-norm
 
-    No sample sees another, so training and evaluation do the same.
+    No sample sees another, so training and evaluation do the same. Backwards, see
+    :eq:`op-normalize-pull`.
 
     Args:
         input: :math:`x`, any leading axes.
@@ -564,6 +574,8 @@ def rms_norm(
 
     .. math:: y_{bd} = \gamma_d\,\frac{x_{bd}}{\sqrt{\langle x_b^2 \rangle + \epsilon}}
        :label: op-rms-norm
+
+    Backwards, the term with the mean goes from :eq:`op-normalize-pull`.
 
     Args:
         input: :math:`x`, any leading axes.

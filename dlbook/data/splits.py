@@ -83,6 +83,8 @@ class Splits(NamedTuple):
     """A data set in three parts that share no example.
 
     Learn from ``train``, choose by ``validation``, and look at ``test`` once, at the end.
+
+    Chapter: :doc:`/training/training-loop`.
     """
 
     train: Part
@@ -119,6 +121,8 @@ def split(
         >>> cut = split(whole, validation=0.2, test=0.2)
         >>> [len(p) for p in cut], cut.test.y.sort().values.tolist()
         ([6, 2, 2], [0, 1])
+
+    Chapter: :doc:`/training/training-loop`.
     """
     for name, share in (("validation", validation), ("test", test)):
         if not 0 < share < 1:
@@ -174,6 +178,8 @@ def k_fold(
         >>> whole = Part(torch.arange(6.0)[:, None], torch.tensor([0, 0, 0, 1, 1, 1]))
         >>> [(len(a), sorted(b.y.tolist())) for a, b in k_fold(whole, 3)]
         [(4, [0, 1]), (4, [0, 1]), (4, [0, 1])]
+
+    Chapter: :doc:`/training/training-loop`.
     """
     if isinstance(k, bool) or not isinstance(k, int) or not 2 <= k <= len(part):
         raise ValueError(

@@ -38,6 +38,8 @@ class Batches:
         >>> pairs = Batches((torch.zeros(5, 2), torch.arange(5)), batch_size=2)
         >>> len(pairs), [y.tolist() for _, y in pairs]
         (3, [[0, 1], [2, 3], [4]])
+
+    Chapter: :doc:`/training/training-loop`.
     """
 
     def __init__(

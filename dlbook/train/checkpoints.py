@@ -67,6 +67,8 @@ def save(path: str | os.PathLike[str], contents: Mapping[Any, Any]) -> None:
         ...     save(f"{folder}/run.pt", {"epoch": 3, "w": torch.ones(2)})
         ...     load(f"{folder}/run.pt")
         {'epoch': 3, 'w': tensor([1., 1.])}
+
+    Chapter: :doc:`/training/training-loop`.
     """
     _require_plain(contents, "contents")
     target = _target(path)
@@ -100,6 +102,8 @@ def load(path: str | os.PathLike[str], map_location: torch.device | str = "cpu")
     Raises:
         FileNotFoundError: if there is no such file.
         CheckpointError: if it is no checkpoint, or cut short, or damaged.
+
+    Chapter: :doc:`/training/training-loop`.
     """
     data = Path(path).read_bytes()
     if not data.startswith(_SIGNATURE):

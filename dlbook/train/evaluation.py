@@ -84,6 +84,8 @@ def evaluate(
         >>> data = torch.randn(8, 2), torch.randint(2, (8,))
         >>> sorted(evaluate(model, nn.CrossEntropyLoss(), data, metrics=["accuracy"], device="cpu"))
         ['accuracy', 'loss']
+
+    Chapter: :doc:`/training/training-loop`.
     """
     where = choose_device(device)
     table = named_metrics(metrics)

@@ -31,6 +31,8 @@ class History:
         epoch  train loss  validation loss  seconds
             1           2              2.5      0.3
             2           1              1.5      0.3
+
+    Chapter: :doc:`/training/training-loop`.
     """
 
     train: Series = field(default_factory=dict)

@@ -117,6 +117,8 @@ def fit(
         ...               epochs=5, metrics=["accuracy"], seed=0, device="cpu", progress=False)
         >>> history.validation["accuracy"][-1] > 0.85
         True
+
+    Chapter: :doc:`/training/training-loop`.
     """
     check_parts("fit", model, loss, optimizer, augment)
     _check(epochs, callbacks)
@@ -224,6 +226,8 @@ def take_step(
         >>> _, second = take_step(model, nn.CrossEntropyLoss(), optimizer, x, y)
         >>> bool(second < first)
         True
+
+    Chapter: :doc:`/training/training-loop`.
     """
     first: list[tuple[Any, Tensor]] = []
 

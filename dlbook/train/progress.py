@@ -43,6 +43,8 @@ class Progress:
     Example:
         >>> with Progress(2, show=False) as progress:
         ...     progress.advance("epoch 1/1")
+
+    Chapter: :doc:`/training/training-loop`.
     """
 
     def __init__(self, total: int | None, *, done: int = 0, show: bool | None = None) -> None:

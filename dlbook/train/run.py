@@ -24,6 +24,8 @@ class Run:
         measures: the names of the series that the history has or will have.
         epoch: how many epochs have ended.
         scheduler: the learning rate's schedule, if there is one.
+
+    Chapter: :doc:`/training/training-loop`.
     """
 
     model: nn.Module
@@ -51,6 +53,8 @@ class Callback(Protocol):
     Four more methods are used where a callback has them: ``start(run)`` before the first epoch,
     ``finish(run)`` after the last, and ``state_dict()`` with ``load_state_dict(state)`` for what
     a checkpoint has to keep.
+
+    Chapter: :doc:`/training/training-loop`.
     """
 
     def __call__(self, run: Run, /) -> object:

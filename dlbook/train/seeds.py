@@ -29,6 +29,8 @@ def seed_everything(seed: int) -> torch.Generator:
         >>> b = torch.rand(2, generator=seed_everything(0))
         >>> torch.equal(a, b)
         True
+
+    Chapter: :doc:`/training/training-loop`.
     """
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise ValueError(f"seed_everything: expects an integer from 0 to 2**32 - 1, got {seed!r}")

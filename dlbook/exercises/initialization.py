@@ -335,7 +335,7 @@ by_data = Exercise(
     statement=r"""
     Where no formula fits, measure. Given a batch $\mathbf X$ and a list of weight matrices for layers with ReLU and no biases, multiply each matrix
     by a positive number of its own such that, on this batch, the pre-activations of *every* layer have the mean square 1, over all samples and units. Return the new matrices
-    in a list. (The first layer gets $\mathbf X$ itself; the matrices given stay as they are. This is the second step of what {cite:t}`mishkin2016` propose; their first is orthogonal matrices.)
+    in a list. (The first layer gets $\mathbf X$ itself; the matrices given stay as they are. This is the second step of what Mishkin and Matas propose, cited on the page; their first is orthogonal matrices.)
     """,
     hints=[
         "Begin with the first layer. Multiplying its matrix by a number multiplies its pre-activations by it.",
@@ -514,7 +514,7 @@ edge = Exercise(
     pre-activation, and does not touch the backward factor. For a gain above 1 there is one $\sigma_b$ such that, once the
     mean square of the pre-activations no longer changes from layer to layer, the cotangents keep theirs as well. Write `bias_at_the_edge(gain)`, which returns
     $\sigma_b$ to four digits. `init.gaussian_mean` may be used. (With smaller biases, cotangents then grow from layer to layer, with larger ones they shrink. The line
-    between, found by {cite:t}`poole2016`, is where {cite:t}`schoenholz2017` could train the deepest networks.)
+    between, found by Poole and others, is where Schoenholz and others could train the deepest networks; both are cited on the page.)
     """,
     hints=[
         r"First forget the biases: for which mean square $q$ of the pre-activations is the backward factor 1? It falls as $q$ grows.",

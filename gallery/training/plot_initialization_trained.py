@@ -110,7 +110,7 @@ assert table[-1].argmax() == he and table[-1, he - 1] < 0.2 and table[-1, he + 1
 # sphinx_gallery_alt = "A map of seven columns and four rows of squares with the share of digits"
 # sphinx_gallery_alt = "read in each. In the row of four layers nearly all fields are dark, with"
 # sphinx_gallery_alt = "shares above 0.6. Further down fewer are; with 24 layers only the column of"
-# sphinx_gallery_alt = "gain 1.41 is above one tenth."
+# sphinx_gallery_alt = "gain 1.41 reaches beyond 0.2."
 figure, ax = plt.subplots(figsize=(5.2, 3.8))
 image = ax.imshow(table, cmap="cividis_r", vmin=0, vmax=1, aspect="auto")
 for i, row in enumerate(table.tolist()):

@@ -2,7 +2,6 @@
 
 import inspect
 import math
-from functools import partial
 
 import numpy as np
 import pytest
@@ -101,105 +100,6 @@ class TestGaussianMean:
 
         exact = 2 * quad(integrand, 0, 12, epsabs=1e-13, limit=500)[0]
         assert init.gaussian_mean(lambda z: torch.tanh(z) ** 2, q) == pytest.approx(exact, rel=1e-9)
-
-
-def through(fill, g, depth=20, width=256, seeds=5):
-    """Median over seeds of the root mean squares: of each layer's output, of its cotangent."""
-    ups, downs = [], []
-    for seed in range(seeds):
-        generator = torch.Generator().manual_seed(seed)
-        draw = {"generator": generator, "dtype": torch.float64}
-        layers = [torch.randn(64, width, **draw).requires_grad_()]
-        for _ in range(depth):
-            w = fill(torch.empty(width, width, dtype=torch.float64), generator)
-            layers.append(g(layers[-1] @ w.T))
-        cotangent = torch.randn(64, width, **draw)
-        gradients = torch.autograd.grad(layers[-1], layers, cotangent)
-        ups.append([a.detach().square().mean().sqrt() for a in layers])
-        downs.append([a.square().mean().sqrt() for a in gradients])
-    return [torch.tensor(t, dtype=torch.float64).median(0).values for t in (ups, downs)]
-
-
-def normal(std):
-    return lambda w, generator: init.normal_(w, std=std, generator=generator)
-
-
-class TestThroughTwentyLayers:
-    """What the chapter on initialization claims of 20 layers of 256 units, over five seeds."""
-
-    @pytest.mark.parametrize(
-        ("fill", "g"),
-        [
-            (init.xavier_normal_, torch.clone),
-            (init.xavier_uniform_, torch.clone),
-            (init.orthogonal_, torch.clone),
-            (partial(init.kaiming_normal_, nonlinearity="relu"), torch.relu),
-            (partial(init.kaiming_normal_, nonlinearity="relu", mode="fan_out"), torch.relu),
-            (partial(init.kaiming_uniform_, nonlinearity="relu"), torch.relu),
-            (partial(init.orthogonal_, gain=math.sqrt(2)), torch.relu),
-        ],
-        ids=[
-            "xavier_normal",
-            "xavier_uniform",
-            "orthogonal",
-            "he_normal",
-            "he_normal_fan_out",
-            "he_uniform",
-            "orthogonal_relu",
-        ],
-    )
-    def test_fitting_schemes_keep_both_scales(self, fill, g):
-        up, down = through(lambda w, generator: fill(w, generator=generator), g)
-        for scale in (up / up[0], down / down[-1]):
-            assert scale.min() > 0.5
-            assert scale.max() < 2
-
-    @pytest.mark.parametrize("std", [0.01, 1.0])
-    @pytest.mark.parametrize("g", [torch.clone, torch.relu], ids=["linear", "relu"])
-    def test_naive_schemes_lose_both_scales(self, std, g):
-        up, down = through(normal(std), g)
-        for ratio in (up[-1] / up[0], down[0] / down[-1]):
-            assert abs(math.log10(ratio)) > 3
-
-    def test_naive_tanh_keeps_its_outputs_and_loses_its_gradient(self):
-        up, down = through(normal(1.0), torch.tanh)
-        assert up[-1] > 0.5 * up[0]
-        assert down[0] > 1e3 * down[-1]
-
-    def test_the_default_of_linear_layers_shrinks_by_the_root_of_six(self):
-        fill = partial(init.kaiming_uniform_, a=math.sqrt(5))
-        up, down = through(lambda w, generator: fill(w, generator=generator), torch.relu)
-        for ratio in (up[-1] / up[0], down[0] / down[-1]):
-            assert 0.5 < ratio / 6**-10 < 2
-
-    @pytest.mark.parametrize("gain", [1.0, 5 / 3])
-    def test_the_drift_of_tanh_is_predicted(self, gain):
-        up, down = through(normal(gain / 16), torch.tanh)  # 16: the root of the width
-        q, zs = 1.0, []  # mean squares: of what a layer hands on, of its pre-activations
-        for layer in range(1, 21):
-            zs.append(gain**2 * q)
-            q = init.gaussian_mean(lambda z: torch.tanh(z) ** 2, zs[-1])
-            assert float(up[layer]) == pytest.approx(math.sqrt(q), rel=0.1)
-        factor = 1.0
-        for layer in reversed(range(20)):
-            slope = init.gaussian_mean(lambda z: (1 - torch.tanh(z) ** 2) ** 2, zs[layer])
-            factor *= gain**2 * slope
-            expected = float(down[-1]) * math.sqrt(factor)
-            assert float(down[layer]) == pytest.approx(expected, rel=0.15)
-        drift = float(up[-1] / up[0])
-        assert drift < 0.25 if gain == 1 else drift > 0.5
-
-    def test_narrow_layers_scatter_as_predicted(self):
-        """One ReLU layer multiplies by a mean of n terms of variance 5; the logarithms add."""
-        n, depth, networks = 64, 20, 1000
-        generator = torch.Generator().manual_seed(0)
-        a = torch.ones(networks, n, dtype=torch.float64)
-        for _ in range(depth):
-            w = torch.randn(networks, n, n, generator=generator, dtype=torch.float64)
-            a = torch.relu(torch.einsum("bkd,bd->bk", w, a)) * math.sqrt(2 / n)
-        logarithms = a.square().mean(1).log()
-        assert float(logarithms.var()) == pytest.approx(5 * depth / n, rel=0.2)
-        assert float(logarithms.mean()) == pytest.approx(-5 * depth / (2 * n), rel=0.2)
 
 
 @pytest.mark.parametrize("shape", [(4, 7), (7, 4), (5, 5), (4, 3, 2, 2)])
@@ -389,3 +289,38 @@ class TestScaleThroughDepth:
             assert predicted[-1] < 0.05 * predicted[0]
         else:  # a variance that reproduces itself
             assert predicted[-1] == pytest.approx(predicted[-2], rel=1e-3)
+
+    def test_the_default_of_linear_layers_shrinks_by_the_root_of_six(self):
+        def fill(w, generator):
+            return init.kaiming_uniform_(w, a=math.sqrt(5), generator=generator)
+
+        for ratio in self.change(fill, "relu"):
+            assert 0.5 < ratio / 6 ** (-(self.DEPTH - 1) / 2) < 2
+
+    def test_naive_tanh_keeps_its_signal_and_loses_its_gradient(self):
+        def fill(w, generator):
+            return init.normal_(w, std=1.0, generator=generator)
+
+        forwards, backwards = self.change(fill, "tanh")
+        assert 0.5 < forwards < 2
+        assert backwards > 1e3
+
+    def test_the_expectation_that_predicts_it(self):
+        """gaussian_mean and the quadrature above agree."""
+        nodes, weights = np.polynomial.hermite_e.hermegauss(80)
+        for q in (0.1, 1.0, 1.5):
+            expected = float(weights @ np.tanh(math.sqrt(q) * nodes) ** 2 / weights.sum())
+            found = init.gaussian_mean(lambda z: torch.tanh(z) ** 2, q)
+            assert found == pytest.approx(expected, rel=1e-5)
+
+    def test_narrow_layers_scatter_as_predicted(self):
+        """One ReLU layer multiplies by a mean of n terms of variance 5; the logarithms add."""
+        n, depth, networks = 64, 20, 1000
+        generator = torch.Generator().manual_seed(0)
+        a = torch.ones(networks, n, dtype=torch.float64)
+        for _ in range(depth):
+            w = torch.randn(networks, n, n, generator=generator, dtype=torch.float64)
+            a = torch.relu(torch.einsum("bkd,bd->bk", w, a)) * math.sqrt(2 / n)
+        logarithms = a.square().mean(1).log()
+        assert float(logarithms.var()) == pytest.approx(5 * depth / n, rel=0.2)
+        assert float(logarithms.mean()) == pytest.approx(-5 * depth / (2 * n), rel=0.2)

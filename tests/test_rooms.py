@@ -40,7 +40,6 @@ EXEMPT = {
     "dlbook/nn/normalization.py": "taught by a chapter of Part II that is yet to be written",
     "dlbook/ops/regularization.py": "taught by a chapter of Part II that is yet to be written",
     "dlbook/nn/regularization.py": "taught by a chapter of Part II that is yet to be written",
-    "dlbook/init.py": "taught by a chapter of Part II that is yet to be written",
 }
 
 

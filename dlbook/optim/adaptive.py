@@ -6,6 +6,8 @@ mean of it), in how the squares are gathered (a sum, or a mean that forgets), an
 beginning is put right, where a mean that starts at zero is too small.
 
 Products and roots of vectors are meant entry by entry: :math:`g^2` holds the squared entries.
+
+Chapter: :doc:`/training/optimization`.
 """
 
 import math

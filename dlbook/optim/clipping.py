@@ -1,4 +1,7 @@
-r"""Clipping: gradients made no longer than a bound, before the optimiser steps along them."""
+r"""Clipping: gradients made no longer than a bound, before the optimiser steps along them.
+
+Chapter: :doc:`/training/optimization`.
+"""
 
 import math
 from collections.abc import Iterable

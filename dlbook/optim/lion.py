@@ -1,4 +1,7 @@
-r"""Lion: only the sign of a running mean of the gradient counts."""
+r"""Lion: only the sign of a running mean of the gradient counts.
+
+Chapter: :doc:`/training/optimization`.
+"""
 
 import torch
 from torch import Tensor

@@ -13,6 +13,8 @@ Departures: PyTorch derives most rates from the one before, by a factor; here th
 :math:`\eta_0` and :math:`t` alone. The numbers are the same up to rounding. But whoever sets the
 rate of a group by hand, or lets two schedules change one optimiser in turns, finds the change
 overwritten; schedules that follow each other belong into a :class:`SequentialLR`.
+
+Chapter: :doc:`/training/optimization`.
 """
 
 import math

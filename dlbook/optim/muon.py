@@ -1,4 +1,7 @@
-r"""Muon: momentum, with all singular values of a weight matrix's step made about equal."""
+r"""Muon: momentum, with all singular values of a weight matrix's step made about equal.
+
+Chapter: :doc:`/training/optimization`.
+"""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -7,6 +7,8 @@ Both take all parameters as one vector :math:`\theta` and go down
 where :math:`B_k` is the inverse of the Hessian, or made from the last gradients so that it acts
 like it. They ask for the loss more than once a step, and so for a closure; they are made for
 losses without noise.
+
+Chapter: :doc:`/training/optimization`.
 """
 
 import math

@@ -20,6 +20,8 @@ wrong, and part of what a slice shows is that error. ``buffers`` says what is wa
   both ends are the solutions as they were saved.
 
 Dropout is off everywhere. Afterwards the model is as it was.
+
+Chapter: :doc:`/training/optimization`.
 """
 
 import math

@@ -2,7 +2,7 @@
 
 PyTorch's ``inplace`` is left out: the rules read what it would overwrite.
 
-The chapter is *Regularization*.
+Chapter: :doc:`/training/regularization`.
 """
 
 import torch
@@ -37,7 +37,7 @@ class Dropout(_Dropout):
         >>> Dropout(0.5).eval()(torch.ones(3))
         tensor([1., 1., 1.])
 
-    The chapter is *Regularization*.
+    Chapter: :doc:`/training/regularization`.
     """
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
@@ -57,7 +57,7 @@ class Dropout1d(_Dropout):
         >>> Dropout1d()(torch.ones(2, 3, 4)).shape
         torch.Size([2, 3, 4])
 
-    The chapter is *Regularization*.
+    Chapter: :doc:`/training/regularization`.
     """
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
@@ -77,7 +77,7 @@ class Dropout2d(_Dropout):
         >>> Dropout2d()(torch.ones(2, 3, 4, 4)).shape
         torch.Size([2, 3, 4, 4])
 
-    The chapter is *Regularization*.
+    Chapter: :doc:`/training/regularization`.
     """
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
@@ -97,7 +97,7 @@ class AlphaDropout(_Dropout):
         >>> AlphaDropout(0.5).eval()(torch.ones(3))
         tensor([1., 1., 1.])
 
-    The chapter is *Regularization*.
+    Chapter: :doc:`/training/regularization`.
     """
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
@@ -121,7 +121,7 @@ class StochasticDepth(_Dropout):
         >>> StochasticDepth(0.2, "row").eval()(torch.ones(3, 1)).flatten()
         tensor([1., 1., 1.])
 
-    The chapter is *Regularization*.
+    Chapter: :doc:`/training/regularization`.
     """
 
     def __init__(self, p: float, mode: str) -> None:

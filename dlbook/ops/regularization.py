@@ -85,7 +85,7 @@ def dropout(
         >>> dropout(torch.ones(6), 0.5, generator=torch.Generator().manual_seed(0)).unique()
         tensor([0., 2.])
 
-    The chapter is *Regularization*.
+    Chapter: :doc:`/training/regularization`.
     """
     _check("dropout", p, inplace)
     if not training or p == 0:
@@ -148,7 +148,7 @@ def dropout1d(
         >>> bool((y.amin(2) == y.amax(2)).all())
         True
 
-    The chapter is *Regularization*.
+    Chapter: :doc:`/training/regularization`.
     """
     if len(input.shape) == 2:
         one = input.reshape((1, *input.shape))
@@ -188,7 +188,7 @@ def dropout2d(
         >>> bool((y.amin((2, 3)) == y.amax((2, 3))).all())
         True
 
-    The chapter is *Regularization*.
+    Chapter: :doc:`/training/regularization`.
     """
     return _channelwise("dropout2d", "BCHW", input, p, training, inplace, generator)
 
@@ -235,7 +235,7 @@ def alpha_dropout(
         >>> bool(y.mean().abs() < 0.05), bool((y.var() - 1).abs() < 0.05)
         (True, True)
 
-    The chapter is *Regularization*.
+    Chapter: :doc:`/training/regularization`.
     """
     _check("alpha_dropout", p, inplace)
     if not training or p == 0:
@@ -275,7 +275,7 @@ def feature_alpha_dropout(
         >>> feature_alpha_dropout(torch.ones(2, 3, 4), 0.5, training=True).shape
         torch.Size([2, 3, 4])
 
-    The chapter is *Regularization*.
+    Chapter: :doc:`/training/regularization`.
     """
     name = "feature_alpha_dropout"
     _check(name, p, inplace)
@@ -320,7 +320,7 @@ def stochastic_depth(
         tensor([[0., 0.],
                 [2., 2.]])
 
-    The chapter is *Regularization*.
+    Chapter: :doc:`/training/regularization`.
     """
     name = "stochastic_depth"
     _check(name, p)

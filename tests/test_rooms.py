@@ -29,11 +29,7 @@ EXEMPT = {
     "dlbook/testing/": "the registry; the evidence page shows it",
     "dlbook/exercises/": "each file belongs to the chapter of its own name",
     "dlbook/plot/": "drawing; the chapters show its pictures",
-    "dlbook/train/comparison.py": "taught by a chapter of Part II that is yet to be written",
     "dlbook/train/landscapes.py": "taught by a chapter of Part II that is yet to be written",
-    "dlbook/train/range_tests.py": "taught by a chapter of Part II that is yet to be written",
-    "dlbook/train/search.py": "taught by a chapter of Part II that is yet to be written",
-    "dlbook/train/states.py": "taught by a chapter of Part II that is yet to be written",
     "dlbook/ops/normalization.py": "taught by a chapter of Part II that is yet to be written",
     "dlbook/nn/normalization.py": "taught by a chapter of Part II that is yet to be written",
 }

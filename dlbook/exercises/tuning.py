@@ -15,14 +15,14 @@ nine = Exercise(
     kind="predict",
     effort=1,
     statement=r"""
-    You can afford 16 trials for two hyper-parameters, of which only one matters: its good values
+    You can afford 16 trials for two hyperparameters, of which only one matters: its good values
     are a strip of 0.08 of its range, at a place that is as likely as any other. Give three numbers: the
     probability that a grid of four by four hits the strip; the probability that 16 random trials
     do; and the least number of random trials that hit it with a probability of at least 0.99. Three digits behind the point
     are enough.
     """,
     hints=[
-        "How many different values of the hyper-parameter that matters does the grid try?",
+        "How many different values of the hyperparameter that matters does the grid try?",
         "For the last, take the logarithm of the probability that all trials miss.",
     ],
     atol=0.0006,

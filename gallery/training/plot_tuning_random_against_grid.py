@@ -3,8 +3,8 @@ Nine trials on a grid, nine at random
 =====================================
 
 You will see two searches over the learning rate and the weight decay of a small network, with
-nine short runs each. Only one of the two hyper-parameters matters here; the grid spends two thirds of its
-runs on the other.
+nine short runs each. Only one of the two hyperparameters matters here; the grid spends two thirds
+of its runs on the other.
 """
 
 import matplotlib.pyplot as plt
@@ -21,7 +21,7 @@ data = digits.load()
 
 # %%
 # An objective trains a network with the setting of a trial and says how it does on the validation
-# part. Both hyper-parameters act by their factor, so they are drawn log-uniformly. All trials train
+# part. Both hyperparameters act by their factor, so they are drawn log-uniformly. All trials train
 # from the same seed here, so that what differs between two of them is the setting's doing.
 
 space = {"lr": LogUniform(1e-4, 10), "weight_decay": LogUniform(1e-8, 1e-4)}
@@ -92,8 +92,8 @@ assert all(max(column) - min(column) < 0.02 for column in columns)
 
 # %%
 # **What to notice.** In a column of the grid, the rate is the same and the accuracy nearly so:
-# three runs say what one would have said. With three rates for five powers of ten the grid lands near the best
-# one only by luck, while most of the random searches come nearer.
+# three runs say what one would have said. With three rates for five powers of ten the grid lands
+# near the best one only by luck, while most of the random searches come nearer.
 #
 # **What to change.** Let the decay matter (up to 1): who wins now? Give the grid nine rates and one
 # decay. Shift the grid's ends: how much of its result was luck?

@@ -62,7 +62,8 @@ plt.show()
 # %%
 # With momentum 0.9 a step counts nearly ten times in the long run, and the edge, the dot at the
 # bottom of the curve, is reached at a lower rate. Now the suggestion for batches of 32 is put to
-# the test, beside a fifth, five times and 25 times of it: ten epochs each, three seeds, accuracy on the validation part.
+# the test, beside a fifth, five times and 25 times of it: ten epochs each, three seeds, accuracy on
+# the validation part.
 
 suggested = tests["batches of 32"].suggestion
 

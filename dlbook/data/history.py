@@ -49,7 +49,7 @@ class Dataset(NamedTuple):
     """A collection that networks have been trained on.
 
     Attributes:
-        year: as the deck's table has it.
+        year: of the publication cited, or what the note says.
         name: its name.
         task: what it was made for.
         items: how many images; None for text.
@@ -75,18 +75,18 @@ class Framework(NamedTuple):
     Attributes:
         year: of the publication cited.
         name: its name.
-        languages: those it is used from, as the deck's table has them.
-        licence: as the deck's table has it.
-        backer: whoever paid for most of it, as the deck's table has it.
+        licence: its kind of licence.
+        begun: where its authors were, or what they were.
         source: key of the bibliography.
+        later: who backed it in later years, if somebody else.
     """
 
     year: int
     name: str
-    languages: tuple[str, ...]
     licence: str
-    backer: str
+    begun: str
     source: str
+    later: str = ""
 
 
 class Fact(NamedTuple):
@@ -132,7 +132,7 @@ _EVENTS = (
         "foundations/autodiff",
         "his master's thesis, in Finnish; the article is of 1976",
     ),
-    Event(1974, "gradients for networks", "Werbos", "werbos1974", "foundations/backpropagation"),
+    Event(1974, "slopes through models", "Werbos", "werbos1974", "foundations/backpropagation"),
     Event(1980, "neocognitron", "Fukushima", "fukushima1980", "images/neocognitron"),
     Event(
         1986,
@@ -189,14 +189,13 @@ _DATASETS = (
         "60,000 images to train with; 10,000 more to test",
     ),
     Dataset(
-        2003,
+        2004,
         "Caltech 101",
         "classification",
         9_100,
         130 * _MB,
         "feifei2004",
         125.64 * 2**20,
-        "the paper is of 2004",
     ),
     Dataset(2007, "Caltech 256", "classification", 30_000, 1.2 * _GB, "griffin2007", 1_199_630_975),
     Dataset(
@@ -217,17 +216,17 @@ _DATASETS = (
         150 * _GB,
         "russakovsky2015",
         144.02 * 2**30,
-        "the part that the challenge of 2012 trains with",
+        "the part that the challenge of 2012 trains with; the paper is of 2015",
     ),
     Dataset(
-        2015,
+        2014,
         "MS-COCO",
         "segmentation",
-        200_000,
+        328_000,
         32 * _GB,
         "lin2014",
         37.57 * 2**30,
-        "the paper counts 328,000 images",
+        "the images are the paper's count; the notes with the sizes count 200,000",
     ),
     Dataset(
         2016,
@@ -242,26 +241,26 @@ _DATASETS = (
     Dataset(2013, "SST-2", "sentiment", None, 20 * _MB, "socher2013"),
     Dataset(2018, "WMT-18", "translation", None, 7 * _GB, "bojar2018"),
     Dataset(
-        2020,
+        2019,
         "OSCAR",
         "language model",
         None,
         6 * _TB,
         "ortiz2019",
-        None,
-        "the paper is of 2019",
     ),
 )
 
 _FRAMEWORKS = (
-    Framework(2002, "Torch", ("Lua",), "BSD", "Facebook", "collobert2002"),
-    Framework(2010, "Theano", ("Python",), "BSD", "U. of Montreal", "bergstra2010"),
-    Framework(2014, "Caffe", ("C++",), "BSD 2 clauses", "U. of CA, Berkeley", "jia2014"),
-    Framework(2015, "MXNet", ("Python", "C++", "R", "Scala"), "Apache", "Amazon", "chen2015"),
-    Framework(2016, "TensorFlow", ("Python", "C++"), "Apache", "Google", "abadi2016"),
-    Framework(2016, "CNTK", ("Python", "C++"), "MIT", "Microsoft", "seide2016"),
-    Framework(2017, "PyTorch", ("Python", "C++"), "BSD", "Facebook", "paszke2017"),
-    Framework(2018, "JAX", ("Python",), "Apache", "Google", "frostig2018"),
+    Framework(2002, "Torch", "BSD", "IDIAP", "collobert2002", "Facebook, among others"),
+    Framework(2010, "Theano", "BSD", "U. of Montreal", "bergstra2010"),
+    Framework(2014, "Caffe", "BSD 2 clauses", "U. of CA, Berkeley", "jia2014"),
+    Framework(
+        2015, "MXNet", "Apache", "people at several universities", "chen2015", "Amazon, Apache"
+    ),
+    Framework(2016, "TensorFlow", "Apache", "Google", "abadi2016"),
+    Framework(2016, "CNTK", "MIT", "Microsoft", "seide2016"),
+    Framework(2017, "PyTorch", "BSD", "Facebook and others", "paszke2017"),
+    Framework(2018, "JAX", "Apache", "Google", "frostig2018"),
 )
 
 _CHALLENGE = (
@@ -279,7 +278,6 @@ _COUNTS = (
     Fact(2014, "a trained person's error in the challenge", 5.1, "%", "russakovsky2015"),
     Fact(2017, "growth of compute since AlexNet", 300_000, "times", "amodei2018", "AlphaGo Zero"),
     Fact(2018, "doubling time of compute", 3.4, "months", "amodei2018", "3.5 as first published"),
-    Fact(2019, "papers submitted to arXiv", 155_866, "papers", "arxiv2019"),
     Fact(2020, "parameters of GPT-3", 175e9, "parameters", "brown2020"),
     Fact(2009, "neurons in a human brain", 86.1e9, "neurons", "azevedo2009", "± 8.1e9"),
     Fact(2009, "images in ImageNet when it was published", 3.2e6, "images", "deng2009"),

@@ -55,13 +55,13 @@ codes = Exercise(
     effort=1,
     statement=r"""
     Ten units are each on or off. How many things can they name, if (a) exactly one unit is on for each
-    thing; (b) exactly two are on; (c) any pattern may be used, all off and all on included? And with (c), how many of the
-    ten attributes "unit 1 is on", "unit 2 is on", … can be answered about a thing that has never been
-    seen, once its pattern is known? Four whole numbers.
+    thing; (b) exactly two are on; (c) any pattern may be used, all off and all on included? And (d): a model gives
+    each thing of (c) a price, a weighted sum of the ten units and a constant. To how many of the things, at most, can one give prices at will
+    before the other prices are settled? Four whole numbers.
     """,
     hints=[
         "For (b): ten ways to choose the first unit, nine for the second, and their order does not matter.",
-        "For (c): each further unit doubles the number of patterns. The last question needs no count.",
+        "For (c): each further unit doubles the number of patterns. For (d): how many parameters are free?",
     ],
 )
 
@@ -73,18 +73,21 @@ def counts():
 
 @codes.reference
 def counts_reference():
-    return 10, math.comb(10, 2), 2**10, 10
+    return 10, math.comb(10, 2), 2**10, 11
 
 
 codes.wrong_value(
-    (10, 90, 1024, 10), "in (b) the two units have no order: each pair was counted twice"
+    (10, 90, 1024, 11), "in (b) the two units have no order: each pair was counted twice"
 )
 codes.wrong_value(
-    (10, 100, 1024, 10), "in (b) two different units are on, and their order does not matter"
+    (10, 100, 1024, 11), "in (b) two different units are on, and their order does not matter"
 )
-codes.wrong_value((10, 45, 1023, 10), "in (c) the pattern with all units off counts, too")
-codes.wrong_value((10, 45, 100, 10), "in (c) each unit doubles the number of patterns")
-codes.wrong_value((10, 45, 1024, 0), "the last one: the pattern itself says which units are on")
+codes.wrong_value((10, 45, 1023, 11), "in (c) the pattern with all units off counts, too")
+codes.wrong_value((10, 45, 100, 11), "in (c) each unit doubles the number of patterns")
+codes.wrong_value((10, 45, 1024, 10), "in (d) the constant is a parameter, too")
+codes.wrong_value(
+    (10, 45, 1024, 1024), "in (d) the model has one parameter for each unit, not for each pattern"
+)
 
 # --- derive ---------------------------------------------------------------------------------
 
@@ -288,8 +291,8 @@ stump = Exercise(
     statement=r"""
     A model with one parameter: it says "yes" if a feature is at least $t$, otherwise "no". Write its
     training. `best_threshold(feature, answer)` gets $N$ different numbers and the $N$ right answers (1 for yes, 0
-    for no); it returns the smallest number of mistakes that any $t$ makes on them. Consider every possible $t$, also
-    those that always say "yes" or always "no".
+    for no); it returns a $t$ that makes as few mistakes on them as any. Consider every possible $t$, also
+    those that always say "yes" or always "no". (If several are best, any of them will do.)
     """,
     hints=[
         "Between two neighbouring features all $t$ make the same mistakes: try one $t$ for each gap.",
@@ -301,7 +304,7 @@ stump = Exercise(
 
 @stump.stub
 def best_threshold(feature, answer):
-    """Return the smallest number of mistakes, an integer.
+    """Return a threshold t with the fewest mistakes, a number.
 
     Args:
         feature: numbers, all different, shape (N,).
@@ -309,18 +312,52 @@ def best_threshold(feature, answer):
     """
 
 
+def _mistakes(t, feature, answer):
+    return int(((feature >= t).long() != answer).sum())
+
+
 @stump.reference
 def best_threshold_reference(feature, answer):
+    def mistakes(t):
+        return int(((feature >= t).long() != answer).sum())
+
+    return min([*feature.tolist(), float("inf")], key=mistakes)
+
+
+@stump.judge
+def stump_judge(got, feature, answer):
+    try:
+        t = float(got)
+    except (TypeError, ValueError, RuntimeError):
+        return "expected one number, the threshold"
+    if math.isnan(t):
+        return "the threshold is not a number"
     candidates = [*feature.tolist(), float("inf")]
-    return min(int(((feature >= t).long() != answer).sum()) for t in candidates)
+    best = min(_mistakes(c, feature, answer) for c in candidates)
+    made = _mistakes(t, feature, answer)
+    if made == best:
+        return None
+    if best == _mistakes(float("inf"), feature, answer) and t in feature.tolist():
+        return "a threshold above all features, which always says no, was not tried"
+    if made == max(_mistakes(c, feature, answer) for c in candidates):
+        return "that threshold makes the most mistakes: min and max are mixed up"
+    if abs(t - feature.mean().item()) < 1e-9:
+        return "the mean of the features knows nothing of the answers: train"
+    yes = feature[answer == 1]
+    if len(yes) and t == yes.min().item():
+        return "the lowest feature with answer yes may lie below many with answer no"
+    return f"this threshold makes {made} mistakes; there is one that makes {best}"
 
 
 @stump.inputs
 def stump_inputs(random):
-    n = random.integer(8, 15)
+    n = random.integer(12, 20)
     feature = random.permutation(n).double() + 0.5
-    noise = random.uniform(-0.45, 0.45, n) * n
-    return feature, ((feature + noise) > n / 2).long()
+    noise = random.uniform(-0.25, 0.25, n) * n
+    border = random.choice([0.35, 0.75]) * n
+    answer = ((feature + noise) > border).long()
+    answer[feature.argmin()] = 1  # one that no good threshold gets right
+    return feature, answer
 
 
 @stump.probe("answers that are all no")
@@ -331,32 +368,24 @@ def stump_no(random):
 
 @stump.wrong("a threshold above all features, which always says no, was not tried", match=False)
 def best_threshold_no_end(feature, answer):
-    return min(int(((feature >= t).long() != answer).sum()) for t in feature.tolist())
+    return min(feature.tolist(), key=lambda t: _mistakes(t, feature, answer))
 
 
-@stump.wrong("that is the number of mistakes at the mean: train, by trying the other thresholds")
+@stump.wrong("the mean of the features knows nothing of the answers: train", match=False)
 def best_threshold_mean(feature, answer):
-    return int(((feature >= feature.mean()).long() != answer).sum())
+    return feature.mean().item()
 
 
-@stump.wrong("that is the best number of right answers: asked are the mistakes")
-def best_threshold_hits(feature, answer):
+@stump.wrong("the lowest feature with answer yes may lie below many with answer no", match=False)
+def best_threshold_first(feature, answer):
+    yes = feature[answer == 1]
+    return yes.min().item() if len(yes) else float("inf")
+
+
+@stump.wrong("that threshold makes the most mistakes: min and max are mixed up", match=False)
+def best_threshold_worst(feature, answer):
     candidates = [*feature.tolist(), float("inf")]
-    return max(int(((feature >= t).long() == answer).sum()) for t in candidates)
-
-
-@stump.wrong("that counts the other way round: the model says yes above the threshold")
-def best_threshold_turned(feature, answer):
-    candidates = [*feature.tolist(), float("inf")]
-    return min(int(((feature < t).long() != answer).sum()) for t in candidates)
-
-
-@stump.diagnose
-def stump_diagnose(got, expected, feature, answer):
-    inside = min(int(((feature >= t).long() != answer).sum()) for t in feature.tolist())
-    if got == inside and inside != expected:
-        return "a threshold above all features, which always says no, was not tried"
-    return None
+    return max(candidates, key=lambda t: _mistakes(t, feature, answer))
 
 
 # --- break ----------------------------------------------------------------------------------
@@ -415,102 +444,77 @@ exception.wrong_value((20, 0, 0, 20), "the prices must lie between 0 and 10")
 
 # --- extend ---------------------------------------------------------------------------------
 
-lost = Exercise(
-    "introduction.slope-lost",
-    "How deep until the slope is lost",
+fooled = Exercise(
+    "introduction.fooled",
+    "Chosen on the test part",
     kind="extend",
     effort=3,
     statement=r"""
-    One and the same step, a function and its slope, is composed with itself $n$ times. Write
-    `depth(function, slope, x, limit)`: the smallest $n \ge 1$ for which the slope of the $n$-fold composition at $x$
-    is smaller than `limit` in absolute value. (In the checks there is such an $n$, below 10,000. Nets with many layers will meet
-    this trouble again.)
+    Somebody trains $K$ readers, tries all of them on the test part of $n$ digits, and reports the best. Suppose that they are
+    all equally good: each reads any digit rightly with probability $p$, independently of everything else. By how much does the
+    report flatter them, on average? Write `flattery(K, n, p)`: the expectation of the largest of the $K$ shares, less $p$.
+    Compute it exactly, not by trying it out.
     """,
     hints=[
-        "One more step multiplies the slope by one more factor. At which value is that factor taken?",
-        "Carry value and slope along, and stop as soon as the slope is small enough: no need to begin again for each $n$.",
+        "The largest of $K$ independent counts is at most $c$ just if all of them are. With what probability is that?",
+        "One count follows the binomial distribution. And for a whole number from 0 to $n$, the expectation is the sum, "
+        "over $c = 0, \\dots, n - 1$, of the probability that it exceeds $c$.",
     ],
+    atol=1e-9,
 )
 
 
-@lost.stub
-def depth(function, slope, x, limit):
-    """Return the smallest number of steps after which |slope of the composition| < limit.
+@fooled.stub
+def flattery(K, n, p):
+    """Return the expectation of the best of K shares on n digits, less p.
 
     Args:
-        function: the step.
-        slope: its derivative.
-        x: where to begin, a number.
-        limit: a number between 0 and 1.
+        K: how many readers, 1 or more.
+        n: how many digits.
+        p: the probability that a reader reads a digit rightly.
     """
 
 
-@lost.reference
-def depth_reference(function, slope, x, limit):
-    product, n = 1.0, 0
-    while abs(product) >= limit:
-        product *= slope(x)
-        x = function(x)
-        n += 1
-    return n
+@fooled.reference
+def flattery_reference(K, n, p):
+    total, below = 0.0, 0.0
+    for c in range(n):
+        below += math.comb(n, c) * p**c * (1 - p) ** (n - c)  # one count is at most c
+        total += 1 - below**K
+    return total / n - p
 
 
-@lost.inputs
-def lost_inputs(random):
-    a = random.number(0.6, 1.4)
-    return (
-        lambda t: math.tanh(a * t),
-        lambda t: a * (1 - math.tanh(a * t) ** 2),
-        random.number(0.5, 2.0),
-        10 ** -random.number(2.0, 5.0),
-    )
+@fooled.inputs
+def fooled_inputs(random):
+    return random.integer(2, 12), random.integer(20, 60), random.number(0.6, 0.95)
 
 
-@lost.probe("slopes below zero")
-def lost_cosine(random):
-    return math.cos, lambda t: -math.sin(t), random.number(0.2, 1.4), 1e-4
+@fooled.probe("a single reader, who flatters nobody")
+def fooled_single(random):
+    return 1, random.integer(20, 60), random.number(0.6, 0.95)
 
 
-@lost.wrong("each factor must be taken at the value that the step receives, not always at x")
-def depth_at_x(function, slope, x, limit):
-    return max(1, math.floor(math.log(limit) / math.log(abs(slope(x)))) + 1)
+@fooled.wrong("that is the expectation of the best share: subtract p")
+def flattery_share(K, n, p):
+    return flattery_reference(K, n, p) + p
 
 
-@lost.wrong("that counts one step too few")
-def depth_short(function, slope, x, limit):
-    product, n = slope(x), 0
-    while abs(product) >= limit:
-        x = function(x)
-        product *= slope(x)
-        n += 1
-    return n
+@fooled.wrong("that is in digits: divide by n for a share")
+def flattery_digits(K, n, p):
+    return n * flattery_reference(K, n, p)
 
 
-@lost.wrong("that is the depth at which a single step has a small slope: multiply all of them")
-def depth_single(function, slope, x, limit):
-    for n in range(1, 200):
-        if abs(slope(x)) < limit:
-            return n
-        x = function(x)
-    return 200
+@fooled.wrong(
+    "that is the worst of the K readers: all K must exceed a count for the worst to do so"
+)
+def flattery_worst(K, n, p):
+    total, below = 0.0, 0.0
+    for c in range(n):
+        below += math.comb(n, c) * p**c * (1 - p) ** (n - c)
+        total += (1 - below) ** K
+    return total / n - p
 
 
-@lost.wrong("a negative slope is not a small one: take its absolute value", match=False)
-def depth_signed(function, slope, x, limit):
-    product, n = 1.0, 0
-    while product >= limit:
-        product *= slope(x)
-        x = function(x)
-        n += 1
-    return n
-
-
-@lost.diagnose
-def lost_diagnose(got, expected, function, slope, x, limit):
-    place, product, n = x, 1.0, 0
-    while product >= limit:
-        product *= slope(place)
-        place, n = function(place), n + 1
-    if got == n != expected:
-        return "a negative slope is not a small one: take its absolute value"
-    return None
+@fooled.wrong("that is the standard deviation of one share; the best of K depends on K")
+def flattery_deviation(K, n, p):
+    return math.sqrt(p * (1 - p) / n)

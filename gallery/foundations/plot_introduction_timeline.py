@@ -56,7 +56,7 @@ assert max(gaps) == (9, 1960)
 
 # sphinx_gallery_alt = "Sizes of ten data sets by year on a logarithmic axis, each with its name."
 # sphinx_gallery_alt = "The images rise from 12 megabytes in 1998 to about 100 gigabytes after"
-# sphinx_gallery_alt = "2012; the text from 20 megabytes in 2013 to 6 terabytes in 2020."
+# sphinx_gallery_alt = "2012; the text from 20 megabytes in 2013 to 6 terabytes in 2019."
 figure, ax = plt.subplots(figsize=(5.2, 4.2))
 for number, kind in enumerate(("images", "text")):
     chosen = [d for d in history.datasets() if (d.items is None) == (kind == "text")]

@@ -30,8 +30,6 @@ EXEMPT = {
     "dlbook/exercises/": "each file belongs to the chapter of its own name",
     "dlbook/plot/": "drawing; the chapters show its pictures",
     "dlbook/train/landscapes.py": "taught by a chapter of Part II that is yet to be written",
-    "dlbook/ops/normalization.py": "taught by a chapter of Part II that is yet to be written",
-    "dlbook/nn/normalization.py": "taught by a chapter of Part II that is yet to be written",
 }
 
 

@@ -1,6 +1,6 @@
 """Normalisation layers, with torch.nn's parameters and running averages.
 
-The chapter is *Normalization*.
+Chapter: :doc:`/training/normalization`.
 """
 
 from collections.abc import Sequence
@@ -176,7 +176,7 @@ class BatchNorm1d(_BatchNorm):
         >>> layer.running_mean
         tensor([0.2000, 0.7000])
 
-    The chapter is *Normalization*.
+    Chapter: :doc:`/training/normalization`.
     """
 
     axes = (2, 3)
@@ -192,7 +192,7 @@ class BatchNorm2d(_BatchNorm):
         >>> BatchNorm2d(3)(torch.randn(5, 3, 8, 8)).shape
         torch.Size([5, 3, 8, 8])
 
-    The chapter is *Normalization*.
+    Chapter: :doc:`/training/normalization`.
     """
 
     axes = (4,)
@@ -208,7 +208,7 @@ class BatchNorm3d(_BatchNorm):
         >>> BatchNorm3d(3)(torch.randn(5, 3, 4, 4, 4)).shape
         torch.Size([5, 3, 4, 4, 4])
 
-    The chapter is *Normalization*.
+    Chapter: :doc:`/training/normalization`.
     """
 
     axes = (5,)
@@ -267,7 +267,7 @@ class InstanceNorm1d(_InstanceNorm):
         tensor([[[-1.0000,  1.0000],
                  [-1.0000,  1.0000]]])
 
-    The chapter is *Normalization*.
+    Chapter: :doc:`/training/normalization`.
     """
 
     axes = (2, 3)
@@ -283,7 +283,7 @@ class InstanceNorm2d(_InstanceNorm):
         >>> InstanceNorm2d(3)(torch.randn(5, 3, 8, 8)).shape
         torch.Size([5, 3, 8, 8])
 
-    The chapter is *Normalization*.
+    Chapter: :doc:`/training/normalization`.
     """
 
     axes = (3, 4)
@@ -312,7 +312,7 @@ class GroupNorm(nn.Module):
         >>> GroupNorm(2, 4)(torch.randn(5, 4, 8, 8)).shape
         torch.Size([5, 4, 8, 8])
 
-    The chapter is *Normalization*.
+    Chapter: :doc:`/training/normalization`.
     """
 
     weight: Parameter | None
@@ -387,7 +387,7 @@ class LayerNorm(nn.Module):
         >>> LayerNorm(2)(torch.tensor([[1.0, 3.0], [4.0, 8.0]])).shape
         torch.Size([2, 2])
 
-    The chapter is *Normalization*.
+    Chapter: :doc:`/training/normalization`.
     """
 
     weight: Parameter | None
@@ -451,7 +451,7 @@ class RMSNorm(nn.Module):
         >>> RMSNorm(2)(torch.tensor([[1.0, 7.0]]))
         tensor([[0.2000, 1.4000]], grad_fn=...)
 
-    The chapter is *Normalization*.
+    Chapter: :doc:`/training/normalization`.
     """
 
     weight: Parameter | None

@@ -311,7 +311,7 @@ def batch_norm(
         tensor([[-1.0000,  0.0000],
                 [ 1.0000,  0.0000]])
 
-    The chapter is *Normalization*.
+    Chapter: :doc:`/training/normalization`.
     """
     name = "batch_norm"
     samples, channels, size = _channels(name, input)
@@ -394,7 +394,7 @@ def instance_norm(
         tensor([[[-1.0000,  1.0000],
                  [-1.0000,  1.0000]]])
 
-    The chapter is *Normalization*.
+    Chapter: :doc:`/training/normalization`.
     """
     name = "instance_norm"
     samples, channels, size = _channels(name, input)
@@ -469,7 +469,7 @@ def group_norm(
         >>> group_norm(torch.tensor([[1.0, 3.0, 4.0, 8.0]]), 2)
         tensor([[-1.0000,  1.0000, -1.0000,  1.0000]])
 
-    The chapter is *Normalization*.
+    Chapter: :doc:`/training/normalization`.
     """
     name = "group_norm"
     samples, channels, size = _channels(name, input)
@@ -545,7 +545,7 @@ def layer_norm(
         tensor([[-1.0000,  1.0000],
                 [-1.0000,  1.0000]])
 
-    The chapter is *Normalization*.
+    Chapter: :doc:`/training/normalization`.
     """
     rows, size = _last_axes("layer_norm", input, normalized_shape, weight=weight, bias=bias)
     return _normalize(
@@ -592,7 +592,7 @@ def rms_norm(
         tensor([[0.2000, 1.4000],
                 [1.1314, 0.8485]])
 
-    The chapter is *Normalization*.
+    Chapter: :doc:`/training/normalization`.
     """
     rows, size = _last_axes("rms_norm", input, normalized_shape, weight=weight)
     if eps is None:

@@ -23,7 +23,9 @@ def numerical_gradient(
         \bar x_i \approx \Big\langle \bar y,\; \frac{f(x + h e_i) - f(x - h e_i)}{2h} \Big\rangle
 
     The truncation error falls as :math:`h^2` and the rounding error grows as :math:`u/h`, so
-    :math:`h = u^{1/3}\max(1, |x_i|)` balances them, where :math:`u` is the type's resolution.
+    :math:`h = u^{1/3}\max(1, |x_i|)` balances them, where :math:`u` is the type's resolution,
+    if values and third derivatives are about 1. Near an edge of the domain, or where the function
+    changes over lengths near :math:`h`, choose ``eps`` yourself.
 
     Args:
         function: takes ``inputs`` and returns one tensor.

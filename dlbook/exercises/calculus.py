@@ -340,23 +340,32 @@ def vanish_reference(g, jacobian, x):
 
 @root.inputs
 def root_inputs(random):
-    turn = torch.tensor(random.number(1.1, 2.0), dtype=torch.float64)
-    rows = [turn.cos(), -turn.sin()], [turn.sin(), turn.cos()]
-    A = 2 * torch.stack([torch.stack(row) for row in rows])
-    place = random.normal(2, dtype=torch.float64)
-    return place + random.uniform(-0.2, 0.2, 2, dtype=torch.float64), A, place
+    (D,) = random.sizes(1)
+    A = 1.5 * torch.linalg.qr(random.normal(D, D, dtype=torch.float64))[0]
+    place = random.normal(D, dtype=torch.float64)
+    away = -random.uniform(1.0, 1.3, D, dtype=torch.float64)  # A (start - place)
+    return place + torch.linalg.solve(A, away), A, place
 
 
 @root.use
 def root_use(answer, start, A, place):
     def g(x):
-        away = x - place
-        return A @ away + away**2 / 2
+        return torch.exp(A @ (x - place)) - 1
 
     def jacobian(x):
-        return A + torch.diag(x - place)
+        return torch.exp(A @ (x - place))[:, None] * A
 
     return answer(g, jacobian, start)
+
+
+@root.wrong(
+    "the model of the start doesn't fit where you arrive: compute the Jacobian anew each time"
+)
+def vanish_frozen(g, jacobian, x):
+    G = jacobian(x)
+    for _ in range(20):
+        x = x - torch.linalg.solve(G, g(x))
+    return x
 
 
 @root.wrong("one move is not enough: g is not its linear model. Repeat")
@@ -387,9 +396,9 @@ fooled = Exercise(
     kind="break",
     effort=1,
     statement=r"""
-    Write a continuous function for which the central quotient at $x = 0$ is 7 (up to rounding) whatever
-    the nudge, and which has no derivative there all the same: the quotients of the two sides have to
-    differ by at least 1, however small the nudge.
+    Write a continuous function with $f(0) = 0$ for which the central quotient at $x = 0$ is 7 (up to
+    rounding) whatever the nudge, and which has no derivative there all the same: the quotients of the two
+    sides have to differ by at least 1, however small the nudge. Nudges down to $10^{-150}$ are tried.
     """,
     hints=[
         "A central quotient is blind to one kind of function altogether. Which?",
@@ -415,7 +424,9 @@ def kinked_reference(x):
 @fooled.inputs
 def fooled_inputs(random):
     h = 10.0 ** (-random.uniform(0, 6, 8, dtype=torch.float64))
-    h[0] = 1e-6
+    tiny = 10.0 ** (-random.uniform(6, 150, 8, dtype=torch.float64))
+    tiny[0] = 1e-150
+    h = torch.cat([tiny, h])
     return (torch.cat([h, torch.zeros(1, dtype=torch.float64), -h]),)
 
 
@@ -429,13 +440,21 @@ def fooled_judge(got, x):
     h, above, middle, below = x[:n], got[:n], got[n], got[n + 1 :]
     if max(abs(above[0] - middle), abs(below[0] - middle)) > 1e-3:
         return "that function jumps at 0: it has to be continuous"
+    if middle != 0:
+        return f"f(0) is {middle:.2g}, not 0"
     central = (above - below) / (2 * h)
     if (central - 7).abs().max() > 1e-6:
         worst = (central - 7).abs().argmax()
         return f"the central quotient with h = {h[worst]:.2g} is {central[worst]:.6g}, not 7"
     gap = (above - middle) / h - (middle - below) / h
-    if gap.abs().min() < 1:
+    if gap.abs().min() < 1 - 1e-6:
         least = gap.abs().argmin()
+        if gap.abs().max() > 1 - 1e-6:
+            return (
+                f"with h = {h[least]:.2g} the quotients of the two sides differ by "
+                f"{gap[least].abs():.2g} only, and for some larger h by 1 or more: a rounded "
+                "kink has a derivative"
+            )
         return (
             f"with h = {h[least]:.2g} the quotients of the two sides differ by "
             f"{gap[least].abs():.2g} only"
@@ -453,6 +472,17 @@ def kinked_even(x):
     return abs(x)
 
 
+@fooled.wrong("a rounded kink has a derivative", match=False)
+def kinked_rounded(x):
+    c = torch.full_like(x, 1e-20)
+    return 7 * x + (torch.sqrt(x * x + c) - torch.sqrt(c))
+
+
+@fooled.wrong("f(0) is 1e-10, not 0", match=False)
+def kinked_lifted(x):
+    return 7 * x + torch.sqrt(x * x + 1e-20)
+
+
 @fooled.wrong("that function jumps at 0: it has to be continuous")
 def kinked_jump(x):
     return 7 * x + (x > 0)
@@ -467,10 +497,11 @@ complex_step = Exercise(
     effort=2,
     statement=r"""
     Rounding spoils difference quotients because they subtract two numbers that are nearly equal.
-    Squire and Trapp do without the subtraction: they nudge $x$ by $\mathrm i h$ with $\mathrm i^2 = -1$. For functions made of
-    $+$, $-$, $\times$, $\div$, roots, exponentials and the like, Taylor's model holds for such nudges, too. What are
-    its real and its imaginary part? Use the answer to write `slope(f, x)`, correct to a relative error of
-    $10^{-13}$. (`torch.complex(a, b)` is $a + \mathrm i b$, for two tensors of one type; its parts are `.real`
+    A complex nudge does without the subtraction: move $x$ by $\mathrm i h$ with $\mathrm i^2 = -1$. For functions made of
+    $+$, $-$, $\times$, $\div$, exponentials, and roots and logarithms of numbers above 0, Taylor's model holds for
+    such nudges, too. (It does not for $|x|$, a maximum, or whatever asks for a sign.) What are its real and its
+    imaginary part? Use the answer to write `slope(f, x)`, correct to a relative error of
+    $10^{-13}$. The functions detach their input, so a tape is of no use. (`torch.complex(a, b)` is $a + \mathrm i b$, for two tensors of one type; its parts are `.real`
     and `.imag`.)
     """,
     hints=[
@@ -506,10 +537,12 @@ def complex_step_inputs(random):
 
 @complex_step.use
 def complex_step_use(answer, x):
-    def f(z):
-        return torch.sqrt(torch.exp(z) + z * z) / (1 + z)
-
-    return answer(f, x)
+    functions = (
+        lambda z: torch.sqrt(torch.exp(z) + z * z) / (1 + z),
+        lambda z: torch.log(1 + z * z) + torch.sin(z) / 5,
+        lambda z: torch.exp(-z / 2) / z,
+    )
+    return torch.stack([answer(lambda z, f=f: f(z.detach()), x) for f in functions])
 
 
 @complex_step.wrong("that is the value, not the slope: take the other part")

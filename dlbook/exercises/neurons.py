@@ -157,7 +157,7 @@ head_start = Exercise(
     "neurons.head-start",
     "A perceptron that does not begin with zeros",
     kind="derive",
-    effort=3,
+    effort=2,
     statement=r"""
     Some weights $\mathbf w^*$ of length 1 separate the samples with the margin $\gamma$, and no $\tilde{\mathbf x}$ is
     longer than $R$. The perceptron begins with weights of length $s$ whose part along $\mathbf w^*$ is
@@ -464,7 +464,7 @@ too_right = Exercise(
     statement=r"""
     Samples with a single input $x$ can be separated: all of class $-1$ lie below all of class $+1$, so that a perceptron
     gets them right. Adaline settles near the least squares of $(wx + b - y)^2$. Find at most six
-    samples on which the least squares get at least one class wrong: $y\,(wx + b) < 0$. Give the inputs and the classes,
+    samples on which the least squares get at least one of them wrong: $y\,(wx + b) < 0$. Give the inputs and the classes,
     two lists.
     """,
     hints=[

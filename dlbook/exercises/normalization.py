@@ -244,7 +244,7 @@ equilibrium = Exercise(
     A unit's weights $\mathbf w$ stand before a batch normalisation, with $\epsilon = 0$. Descent with weight decay takes
     the steps $\mathbf w' = \mathbf w - \eta\,(\nabla J + \lambda\mathbf w)$. The gradient is perpendicular to $\mathbf w$ and has the length $s/\lVert\mathbf w\rVert$, where
     $s$ stays about the same. For one length of $\mathbf w$, the step leaves the length as it is. Derive that length, and the
-    tangent of the angle by which the step then turns $\mathbf w$. Make no approximation; assume $\eta\lambda < 1$.
+    tangent of the angle by which the step then turns $\mathbf w$. Make no approximation; assume $0 < \eta\lambda < 1$.
     """,
     hints=[
         r"Which part of $\mathbf w'$ points along $\mathbf w$, and which across? Then Pythagoras.",
@@ -404,8 +404,8 @@ fold = Exercise(
     effort=2,
     statement=r"""
     In evaluation, batch normalisation after a linear layer is one affine map after another. Write
-    `fold`, which returns the weights and biases of a single linear layer that computes both at once. The result
-    is to be the same up to rounding.
+    `folded`, which returns the weights and biases of a single linear layer that computes both at once. The
+    result is to be the same up to rounding.
     """,
     hints=[
         r"Write out $y_k$ for one unit, and sort it into what is multiplied by $\mathbf a$ and what is not.",

@@ -283,6 +283,22 @@ def test_nothing_is_left_to_do() -> None:
     assert not wrong, f"unfinished: {wrong}"
 
 
+def test_the_glossary_is_parted_and_in_order() -> None:
+    text = (ROOT / "book/glossary.md").read_text("utf8")
+    listed = text.split("```{glossary}\n", 1)[1].split("\n```", 1)[0].split("\n")
+    joined = [
+        line
+        for before, line in zip(listed, listed[1:], strict=False)
+        if before and line and not line.startswith(" ")
+    ]
+    assert not joined, f"an empty line belongs before {joined}"
+    terms = [
+        re.sub(r"[$\\{}^]", "", line).lower() for line in listed if line and line.strip() == line
+    ]
+    wrong = [(a, b) for a, b in zip(terms, terms[1:], strict=False) if a >= b]
+    assert not wrong, f"out of order, or twice: {wrong}"
+
+
 def test_every_entry_of_the_bibliography_is_cited() -> None:
     entries = re.findall(r"^@\w+\{(\w+),", (ROOT / "book/references.bib").read_text("utf8"), re.M)
     cited = {

@@ -9,6 +9,7 @@ import ast
 import re
 import subprocess
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -287,15 +288,13 @@ def test_the_glossary_is_parted_and_in_order() -> None:
     text = (ROOT / "book/glossary.md").read_text("utf8")
     listed = text.split("```{glossary}\n", 1)[1].split("\n```", 1)[0].split("\n")
     joined = [
-        line
-        for before, line in zip(listed, listed[1:], strict=False)
-        if before and line and not line.startswith(" ")
+        line for before, line in pairwise(listed) if before and line and not line.startswith(" ")
     ]
     assert not joined, f"an empty line belongs before {joined}"
     terms = [
         re.sub(r"[$\\{}^]", "", line).lower() for line in listed if line and line.strip() == line
     ]
-    wrong = [(a, b) for a, b in zip(terms, terms[1:], strict=False) if a >= b]
+    wrong = [(a, b) for a, b in pairwise(terms) if a >= b]
     assert not wrong, f"out of order, or twice: {wrong}"
 
 

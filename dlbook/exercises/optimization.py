@@ -123,8 +123,8 @@ hats = Exercise(
     effort=1,
     statement=r"""
     Someone leaves out the two corrections of Adam and steps by $\eta\,m_t/\sqrt{v_t}$ (without $\varepsilon$). Under a constant gradient,
-    by which factor is step $t$ too long or too short, compared with $\eta$? Write it as `factor(t, beta1, beta2)`. Then
-    look at it for the usual values $0.9$ and $0.999$: which steps are the worst?
+    by which factor is step $t$ too long or too short, compared with $\eta$? Write it as `factor(t, beta1, beta2)`. (For
+    the usual values $0.9$ and $0.999$ the worst is not the first step, but one of the first twenty. Look for it.)
     """,
     hints=[
         "Both means start at 0. The page says what fraction of a constant they have reached after $t$ "
@@ -406,13 +406,15 @@ def lion_step_without_sign(theta, g, m, lr, beta1, beta2, decay):
 
 turning = Exercise(
     "optimization.newton-turns",
-    "A start from which Newton never arrives",
+    "A start that Newton throws from side to side",
     kind="break",
     effort=2,
     statement=r"""
     The cost $J(w) = \tfrac14w^4 - \tfrac12w^2$ has its minima at $\pm1$ and a maximum at 0. Find a start from which Newton's
-    method, without damping or line search, reaches none of them: it jumps to the opposite point, $w$ to $-w$, and back, and so on. Give one
-    number. The check takes four steps in double precision, and each has to hit the opposite point to within $10^{-6}$.
+    method, without damping or line search, jumps to the opposite point, $w$ to $-w$, and back, and so on. Give one
+    number. The check takes four steps in double precision, and each has to hit the opposite point to within $10^{-6}$; four
+    digits are not enough, since near the start each step makes an error about six times larger. (After many more steps rounding
+    errors, too, will have grown until it leaves.)
     """,
     hints=[
         "A step divides the slope by the curvature. Write out where it leads from $w$.",
@@ -464,8 +466,9 @@ rulers = Exercise(
     statement=r"""
     "Steepest" depends on what is called the length of a step $\mathbf d$. Among all steps of length 1 at most, find the one that
     lowers the linear model $\mathbf g\cdot\mathbf d$ most: first when the length is the largest size of an entry, $\max_i|d_i|$;
-    then when it is the sum of the sizes, $\sum_i|d_i|$. No entry of $\mathbf g$ is 0, and no two have the same size. Whose
-    first step, of the optimisers on the page, is the one, up to its length?
+    then when it is the sum of the sizes, $\sum_i|d_i|$. No entry of $\mathbf g$ is 0, and no two have the same size. Several
+    optimisers on the page take the first of these in their first step, up to its length: which? (The second, which moves one
+    parameter at a time, is *coordinate descent*.)
     """,
     hints=[
         "With the first ruler each entry may be chosen by itself. What is best for one of them?",

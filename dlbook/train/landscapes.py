@@ -1,4 +1,4 @@
-r"""The loss as a landscape over the parameters: slices through it, and the line between two minima.
+r"""The loss as a landscape over the parameters: slices through it, and the line between solutions.
 
 The parameters of a network are a point in a space of thousands of dimensions. A picture shows the
 loss on a line or a plane through it, and what it shows hangs on the directions chosen.
@@ -7,8 +7,9 @@ loss on a line or a plane through it, and what it shows hangs on the directions 
 be multiplied by 10 and its outgoing ones divided by 10 without any effect with ReLU (and without
 outgoing ones before a batch norm), so that a step of length 1 means nothing by itself: beside large
 weights it is small. So a random direction is scaled, for each unit or filter by itself, to the
-length of that unit's weights. Then 1 means *as far as the weights are from zero* everywhere, and
-the slices of two networks can be compared.
+length of that unit's weights. Then 1 means *as far as the weights are from zero* everywhere, and a
+factor common to all units of a layer leaves the slice as it was. Factors of each unit's own do not:
+the rows of the next layer mix them. Compare slices only of networks whose units are scaled alike.
 
 **Batch norm.** Its running statistics are estimates for one point of the space. Elsewhere they are
 wrong, and part of what a slice shows is that error. ``buffers`` says what is wanted:

@@ -1,6 +1,6 @@
 """
-A network's minimum, seen from above
-====================================
+A trained network, seen from above
+==================================
 
 You will see the cost of a small network around the place where training ended: over a plane through
 two random directions, and along five random lines. The directions are filter-normalised, so that 1
@@ -65,7 +65,7 @@ middle = after.losses[10, 10]
 assert middle == after.losses.min() and before.losses[10, 10] > before.losses.min()
 
 # %%
-# Other directions: is this a picture of the minimum, or of the two that were drawn?
+# Other directions: is this a picture of the place, or of the two that were drawn?
 
 # sphinx_gallery_alt = "Five valleys over a line from minus one to one, all with their bottom at"
 # sphinx_gallery_alt = "the middle and of about the same width."
@@ -89,4 +89,4 @@ assert max(widths) < 2 * min(widths)
 #
 # **What to change.** Divide the first layer by 10 and multiply the second by 10, weights and biases
 # as the function demands. What do these pictures show, and what do they show with
-# ``torch.randn`` in place of ``random_direction``?
+# ``torch.randn`` in place of ``random_direction``? Then give each hidden unit a factor of its own.

@@ -130,7 +130,7 @@ plt.show()
 # :math:`1/\sqrt3`? Sixteen layers, the same ten passes.
 
 default = 1 / math.sqrt(3)
-searched = {"SGD": [0.003, 0.02, 0.1, 0.5], "Adam": [1e-4, 5e-4, 2e-3, 1e-2]}
+searched = {"SGD": [0.003, 0.02, 0.1, 0.5], "Adam": [5e-4, 2e-3, 1e-2, 5e-2]}
 found = {}
 for name, choices in searched.items():
     shares, chosen = best(learn(16, [default, math.sqrt(2)], choices, 10, adam=name == "Adam"))

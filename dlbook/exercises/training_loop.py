@@ -335,7 +335,7 @@ repair = Exercise(
     statement=r"""
     This function is to go once through the samples in a given order, in batches, with a linear unit under
     half the squared error, and to return the weights after the epoch with the mean loss of the samples as
-    they were met. It runs, and on most data the loss falls. Find three mistakes and mend them. (The
+    they were met. It runs if there are more samples than a batch has. Find three mistakes and mend them. (The
     weights that were handed in must not change.)
     """,
     hints=[

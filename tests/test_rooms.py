@@ -30,7 +30,6 @@ EXEMPT = {
     "dlbook/testing/": "the registry; the evidence page shows it",
     "dlbook/exercises/": "each file belongs to the chapter of its own name",
     "dlbook/plot/": "drawing; the chapters show its pictures",
-    "dlbook/train/landscapes.py": "taught by a chapter of Part II that is yet to be written",
 }
 
 

@@ -321,7 +321,8 @@ unfinished = Exercise(
     Machines run until they fail. A model gives the time to failure the density $r e^{-rt}$ for $t \ge 0$, so
     that a machine outlives the time $t$ with probability $e^{-rt}$; the rate $r > 0$ is to be learned. Of $N$
     machines you know the times $t_n$, and whether each *ended* then, or is *still running* after that
-    time. Derive the maximum likelihood estimate of $r$ from both kinds, and write it as `rate(t, ended)`.
+    time (when the watching stopped had nothing to do with the machine). Derive the maximum likelihood
+    estimate of $r$ from both kinds, and write it as `rate(t, ended)`.
     """,
     hints=[
         r"A machine that ended contributes a density. What has been *observed* of one that still runs, "

@@ -136,6 +136,22 @@ def reading(tmp_path_factory: pytest.TempPathFactory) -> mini_book.Built:
     return mini_book.build(root)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such sockets")
+def test_a_kernel_is_reached_by_sockets_of_its_own(tmp_path: Path) -> None:
+    # A port that was free may be another kernel's a moment later, and a build failed by that.
+    import book_worker
+
+    config = book_worker.connection(str(tmp_path))
+    client = book_worker.NotebookClient(
+        book_worker.nbformat.v4.new_notebook(),
+        config=book_worker.Config({"KernelManager": config}),
+        kernel_name="python3",
+    )
+    with client.setup_kernel():
+        assert client.km.transport == "ipc"
+        assert client.km.ip.startswith(str(tmp_path))
+
+
 def test_the_build_fails(reading: mini_book.Built) -> None:
     assert reading.code != 0
 

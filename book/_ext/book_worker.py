@@ -6,6 +6,7 @@ cell that raised.
 
 import json
 import logging
+import os
 import re
 import sys
 import tempfile
@@ -19,8 +20,20 @@ import book_pages
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from traitlets.config import Config
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def connection(folder: str) -> dict[str, str]:
+    """Return how the kernel is reached: by sockets that are files of this run's own.
+
+    Ports are chosen free and taken a moment later, when another kernel of the same build may have
+    them; so a port is used only where there are no such sockets (Windows).
+    """
+    if os.name != "posix":
+        return {}
+    return {"transport": "ipc", "connection_file": str(Path(folder, "kernel.json"))}
 
 
 def main(request: dict[str, str]) -> dict[str, object]:
@@ -42,6 +55,7 @@ def main(request: dict[str, str]) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
         client = NotebookClient(
             notebook,
+            config=Config({"KernelManager": connection(folder)}),
             timeout=int(request["timeout"]),
             kernel_name="python3",
             resources={"metadata": {"path": folder}},

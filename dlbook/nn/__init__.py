@@ -11,7 +11,7 @@ from dlbook._lazy import lazy
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
-    modules=["activations", "layers", "losses", "normalization", "regularization"],
+    modules=["activations", "convolution", "layers", "losses", "normalization", "regularization"],
     names={
         "activations": [
             "CELU",
@@ -34,6 +34,7 @@ __getattr__, __dir__, __all__ = lazy(
             "Tanh",
             "Tanhshrink",
         ],
+        "convolution": ["Conv1d", "Conv2d", "ConvTranspose2d"],
         "layers": ["Embedding", "Flatten", "Identity", "Linear", "LogSoftmax", "Softmax"],
         "losses": [
             "BCELoss",

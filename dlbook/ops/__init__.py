@@ -4,7 +4,15 @@ from dlbook._lazy import lazy
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
-    modules=["activations", "arithmetic", "layers", "losses", "normalization", "regularization"],
+    modules=[
+        "activations",
+        "arithmetic",
+        "convolution",
+        "layers",
+        "losses",
+        "normalization",
+        "regularization",
+    ],
     names={
         "activations": [
             "celu",
@@ -68,6 +76,7 @@ __getattr__, __dir__, __all__ = lazy(
             "unsqueeze",
             "where",
         ],
+        "convolution": ["conv1d", "conv2d", "conv_transpose2d", "fold", "unfold"],
         "layers": ["embedding", "linear", "log_softmax", "one_hot", "softmax"],
         "losses": [
             "accuracy",

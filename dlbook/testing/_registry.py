@@ -10,6 +10,7 @@ from dlbook.testing._row import Kind, Row
 ROOMS = (
     "activations",
     "arithmetic",
+    "convolution",
     "init",
     "layers",
     "losses",

@@ -1,0 +1,592 @@
+r"""Convolution: one small window of weights, slid over an image.
+
+What networks call a convolution is a cross-correlation: the kernel is not turned round. With stride
+:math:`s`, dilation :math:`d` and :math:`x` as it is after padding,
+
+.. math:: y_{bkpq} = b_k + \sum_{c,i,j} w_{kcij}\; x_{b,\,c,\,sp + di,\,sq + dj} .
+
+**Backwards.** The output is linear in the input and linear in the kernel. Multiply it by a third
+array :math:`g` of its own shape and add up, and there is a number that is linear in three things,
+
+.. math:: T(g, w, x) = \sum_{b,k,p,q} \sum_{c,i,j}
+    g_{bkpq}\; w_{kcij}\; x_{b,\,c,\,sp + di,\,sq + dj} .
+
+Its derivative by any one of the three is a sum over the other two: by :math:`g` it is the
+convolution, by :math:`x` it is :math:`\bar x` and by :math:`w` it is :math:`\bar w` if :math:`g` is
+the cotangent :math:`\bar y`. These three functions are the primitives here, and the rule of each
+calls the other two; there is nothing else to derive, to any order. The derivative by :math:`x`
+alone, called forwards, is the *transposed convolution*.
+
+For the backward pass a convolution keeps its input and its kernel, and nothing else: what it
+lowered to matrices is lowered again.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor
+
+from dlbook.autodiff.primitives import primitive
+from dlbook.autodiff.tape import Array, implements
+from dlbook.ops.layers import SHORT
+
+Pair = tuple[int, ...]  # one number down, one along
+Pairs = tuple[Pair, ...]  # (above, below), (left, right)
+Sizes = int | Sequence[int]
+
+
+# --- the three derivatives of one number ---------------------------------------------------------
+
+
+@primitive
+def _conv(
+    input: Array,
+    weight: Array,
+    bias: Array | None,
+    *,
+    stride: Pair,
+    padding: Pairs,
+    dilation: Pair,
+    groups: int,
+) -> Array:
+    """The convolution, T by g."""
+    kernels, channels, *kernel = weight.shape
+    x, w = _long(input), _long(weight)
+    cols = _windows(_pad(x, padding), kernel, stride, dilation)
+    batch, *_, height, width = cols.shape
+    cols = cols.reshape(batch, groups, channels * math.prod(kernel), height * width)
+    y = w.reshape(groups, kernels // groups, -1) @ cols
+    y = y.reshape(batch, kernels, height, width)
+    if bias is not None:
+        y = y + _long(bias).reshape(-1, 1, 1)
+    return y.to(input.dtype)
+
+
+@_conv.vjp
+def conv_vjp(
+    g: Array,
+    _y: Any,
+    x: Array,
+    w: Array,
+    _b: Any,
+    **meta: Any,
+) -> Any:
+    return (
+        lambda: _conv_input(g, w, size=tuple(x.shape[2:]), **meta),
+        lambda: _conv_weight(g, x, kernel=tuple(w.shape[2:]), **meta),
+        lambda: g.sum((0, 2, 3)),
+    )
+
+
+@primitive
+def _conv_input(
+    g: Array,
+    weight: Array,
+    *,
+    size: Pair,
+    stride: Pair,
+    padding: Pairs,
+    dilation: Pair,
+    groups: int,
+) -> Array:
+    """T by the input: the transposed convolution."""
+    kernels, channels, *kernel = weight.shape
+    batch, _, height, width = g.shape
+    w = _long(weight).reshape(groups, kernels // groups, -1)
+    cols = w.transpose(1, 2) @ _long(g).reshape(batch, groups, kernels // groups, height * width)
+    cols = cols.reshape(batch, groups * channels, *kernel, height, width)
+    (top, bottom), (left, right) = padding
+    padded = size[0] + top + bottom, size[1] + left + right
+    x = _add_windows(cols, padded, stride, dilation)
+    return x[:, :, top : top + size[0], left : left + size[1]].to(g.dtype).contiguous()
+
+
+@_conv_input.vjp
+def conv_input_vjp(c: Array, _x: Any, g: Array, w: Array, *, size: Pair, **meta: Any) -> Any:
+    return (
+        lambda: _conv(c, w, None, **meta),
+        lambda: _conv_weight(g, c, kernel=tuple(w.shape[2:]), **meta),
+    )
+
+
+@primitive
+def _conv_weight(
+    g: Array,
+    input: Array,
+    *,
+    kernel: Pair,
+    stride: Pair,
+    padding: Pairs,
+    dilation: Pair,
+    groups: int,
+) -> Array:
+    """T by the kernel."""
+    batch, kernels, height, width = g.shape
+    channels = input.shape[1] // groups
+    cols = _windows(_pad(_long(input), padding), kernel, stride, dilation)
+    cols = cols.reshape(batch, groups, channels * math.prod(kernel), height * width)
+    rows = _long(g).reshape(batch, groups, kernels // groups, height * width)
+    w = (rows @ cols.transpose(2, 3)).sum(0)
+    return w.reshape(kernels, channels, *kernel).to(g.dtype)
+
+
+@_conv_weight.vjp
+def conv_weight_vjp(c: Array, _w: Any, g: Array, x: Array, *, kernel: Pair, **meta: Any) -> Any:
+    return (
+        lambda: _conv(x, c, None, **meta),
+        lambda: _conv_input(g, c, size=tuple(x.shape[2:]), **meta),
+    )
+
+
+def _long(x: Tensor) -> Tensor:
+    """Sums of the short types would suffer."""
+    return x.float() if x.dtype in SHORT else x
+
+
+def _pad(x: Tensor, padding: Pairs) -> Tensor:
+    """Put zeros around every image."""
+    if padding == ((0, 0), (0, 0)):
+        return x
+    *outer, height, width = x.shape
+    (top, bottom), (left, right) = padding
+    padded = x.new_zeros((*outer, top + height + bottom, left + width + right))
+    padded[..., top : top + height, left : left + width] = x
+    return padded
+
+
+def _windows(x: Tensor, kernel: Sequence[int], stride: Pair, dilation: Pair) -> Tensor:
+    """All windows as one view of shape (B, C, i, j, p, q), without a copy."""
+    (i, j), (di, dj) = kernel, dilation
+    view = x.unfold(2, di * (i - 1) + 1, stride[0]).unfold(3, dj * (j - 1) + 1, stride[1])
+    return view[..., ::di, ::dj].permute(0, 1, 4, 5, 2, 3)
+
+
+def _add_windows(cols: Tensor, size: Pair, stride: Pair, dilation: Pair) -> Tensor:
+    """Add all windows up where they came from: the transpose of the map that takes them out."""
+    batch, channels, rows, columns, height, width = cols.shape
+    x = cols.new_zeros((batch, channels, *size))
+    (s, t), (d, e) = stride, dilation
+    for i in range(rows):
+        for j in range(columns):
+            down = slice(d * i, d * i + s * (height - 1) + 1, s)
+            along = slice(e * j, e * j + t * (width - 1) + 1, t)
+            x[:, :, down, along] += cols[:, :, i, j]
+    return x
+
+
+# --- windows as columns --------------------------------------------------------------------------
+
+
+@primitive
+def _unfold(input: Array, *, kernel: Pair, stride: Pair, padding: Pairs, dilation: Pair) -> Array:
+    cols = _windows(_pad(input, padding), kernel, stride, dilation)
+    batch, channels, *_, height, width = cols.shape
+    return cols.reshape(batch, channels * math.prod(kernel), height * width)
+
+
+@_unfold.vjp
+def unfold_vjp(g: Array, _y: Any, x: Array, **meta: Any) -> Any:
+    return (_fold(g, size=tuple(x.shape[2:]), **meta),)
+
+
+@primitive
+def _fold(
+    input: Array, *, size: Pair, kernel: Pair, stride: Pair, padding: Pairs, dilation: Pair
+) -> Array:
+    batch, rows, _ = input.shape
+    (top, bottom), (left, right) = padding
+    padded = size[0] + top + bottom, size[1] + left + right
+    height, width = (_positions(padded[a], kernel[a], stride[a], dilation[a]) for a in (0, 1))
+    cols = _long(input).reshape(batch, rows // math.prod(kernel), *kernel, height, width)
+    x = _add_windows(cols, padded, stride, dilation)
+    return x[:, :, top : top + size[0], left : left + size[1]].to(input.dtype).contiguous()
+
+
+@_fold.vjp
+def fold_vjp(g: Array, _y: Any, _x: Any, *, size: Pair, **meta: Any) -> Any:
+    return (_unfold(g, **meta),)
+
+
+# --- arguments -----------------------------------------------------------------------------------
+
+
+def _positions(size: int, kernel: int, stride: int, dilation: int) -> int:
+    """How many places the window has along an axis of a padded image."""
+    return (size - dilation * (kernel - 1) - 1) // stride + 1
+
+
+def _several(name: str, what: str, value: Sizes, axes: int, least: int) -> Pair:
+    """One number for each axis."""
+    several = (value,) * axes if isinstance(value, int) else tuple(value)
+    if len(several) == 1:
+        several *= axes
+    if len(several) != axes or any(not isinstance(n, int) or n < least for n in several):
+        words = "a whole number" if axes == 1 else f"a whole number or {axes}"
+        raise ValueError(f"{name}: expected {what} of {words}, {least} or more, got {value}")
+    return several
+
+
+def settings(
+    name: str,
+    weight: Array,
+    stride: Sizes,
+    padding: Sizes | str,
+    dilation: Sizes,
+) -> tuple[Pair, Pairs, Pair]:
+    """Stride, padding on both sides, and dilation, along each axis."""
+    axes = weight.ndim - 2
+    steps = _several(name, "stride", stride, axes, 1)
+    gaps = _several(name, "dilation", dilation, axes, 1)
+    if isinstance(padding, str):
+        if padding == "valid":
+            return steps, ((0, 0),) * axes, gaps
+        if padding != "same":
+            raise ValueError(
+                f"{name}: expected padding of 'same', 'valid' or whole numbers, got {padding!r}"
+            )
+        if any(s != 1 for s in steps):
+            raise ValueError(f"{name}: padding='same' expects stride 1, got stride {stride}")
+        total = [d * (k - 1) for d, k in zip(gaps, weight.shape[2:])]
+        return steps, tuple((t // 2, t - t // 2) for t in total), gaps
+    return steps, tuple((p, p) for p in _several(name, "padding", padding, axes, 0)), gaps
+
+
+def _check(
+    name: str, input: Array, weight: Array, bias: Array | None, groups: int, transposed: bool
+) -> None:
+    """Check that kernel, bias and groups fit the input."""
+    axes = 1 if name.endswith("1d") else 2
+    letters = "L" if axes == 1 else "H, W"
+    shape = tuple(input.shape)
+    if len(weight.shape) != axes + 2:
+        raise ValueError(
+            f"{name}: expected weight of {axes + 2} axes, got shape {tuple(weight.shape)}"
+        )
+    if len(shape) not in (axes + 1, axes + 2):
+        raise ValueError(
+            f"{name}: expected input of shape (B, C, {letters}) or (C, {letters}), got {shape}"
+        )
+    first, second = weight.shape[:2]
+    if groups < 1 or first % groups:
+        raise ValueError(
+            f"{name}: expected a number of groups that divides the {first} of weight of shape "
+            f"{tuple(weight.shape)}, got {groups}"
+        )
+    expects, outputs = (first, second * groups) if transposed else (second * groups, first)
+    if shape[-axes - 1] != expects:
+        raise ValueError(
+            f"{name}: weight expects {expects} input channels, got input of shape {shape}"
+        )
+    if bias is not None and tuple(bias.shape) != (outputs,):
+        raise ValueError(
+            f"{name}: expected bias of shape ({outputs},) for weight of shape "
+            f"{tuple(weight.shape)} and {groups} groups, got {tuple(bias.shape)}"
+        )
+    if 0 in weight.shape:
+        raise ValueError(f"{name}: expected weights, got weight of shape {tuple(weight.shape)}")
+
+
+def _check_reach(
+    name: str, size: Sequence[int], kernel: Sequence[int], padding: Sequence[Pair], gaps: Any
+) -> None:
+    for n, k, (before, after), d in zip(size, kernel, padding, gaps):
+        if n + before + after < d * (k - 1) + 1:
+            raise ValueError(
+                f"{name}: expected an input at least as large as the kernel, got size "
+                f"{tuple(size)}, padding {tuple(padding)}, kernel {tuple(kernel)}, dilation "
+                f"{tuple(gaps)}"
+            )
+
+
+@implements("conv2d")
+def conv2d(
+    input: Float[Array, "*B C H W"],
+    weight: Float[Array, "K c h w"],
+    bias: Float[Array, "K"] | None = None,
+    stride: Sizes = 1,
+    padding: Sizes | str = 0,
+    dilation: Sizes = 1,
+    groups: int = 1,
+) -> Float[Array, "*B K p q"]:
+    r"""Slide a kernel over every image and take its inner product with what lies under it.
+
+    .. math:: y_{bkpq} = b_k + \sum_{c,i,j} w_{kcij}\; x_{b,\,c,\,sp + di,\,sq + dj}
+       :label: op-conv2d
+
+    with stride :math:`s` and dilation :math:`d`, and :math:`x` after padding. The other way
+
+    .. math:: \bar x_{bcuv} = \sum_{k,i,j} \sum_{\substack{p:\, sp + di = u\\ q:\, sq + dj = v}}
+        w_{kcij}\; \bar y_{bkpq}, \qquad
+        \bar w_{kcij} = \sum_{b,p,q} \bar y_{bkpq}\; x_{b,\,c,\,sp + di,\,sq + dj}, \qquad
+        \bar b_k = \sum_{b,p,q} \bar y_{bkpq} .
+       :label: op-conv2d-pull
+
+    Args:
+        input: :math:`x`, a batch of images or one, channels before height and width.
+        weight: :math:`w`, for each output channel a window over C / groups input channels.
+        bias: a number for each output channel, or None.
+        stride: steps between neighbouring windows, 1 or more; one number, or one for each axis.
+        padding: rows and columns of zeros on each side; ``"valid"`` for none, ``"same"`` for as
+            many as keep the size (one more below and on the right if the number is odd).
+        dilation: steps between neighbouring weights, 1 or more.
+        groups: into how many groups the channels are parted, each with kernels of its own.
+
+    Raises:
+        ValueError: if the shapes or the settings do not fit.
+
+    Example:
+        >>> x = torch.arange(9.0).reshape(1, 1, 3, 3)
+        >>> conv2d(x, torch.tensor([[[[-1.0, 1.0]]]]))
+        tensor([[[[1., 1.],
+                  [1., 1.],
+                  [1., 1.]]]])
+
+    Chapter: Convolution.
+    """
+    _check("conv2d", input, weight, bias, groups, transposed=False)
+    steps, pads, gaps = settings("conv2d", weight, stride, padding, dilation)
+    _check_reach("conv2d", input.shape[-2:], weight.shape[2:], pads, gaps)
+    meta: Any = {"stride": steps, "padding": pads, "dilation": gaps, "groups": groups}
+    if len(input.shape) == 3:
+        return _conv(input.unsqueeze(0), weight, bias, **meta).squeeze(0)
+    return _conv(input, weight, bias, **meta)
+
+
+@implements("conv1d")
+def conv1d(
+    input: Float[Array, "*B C L"],
+    weight: Float[Array, "K c l"],
+    bias: Float[Array, "K"] | None = None,
+    stride: Sizes = 1,
+    padding: Sizes | str = 0,
+    dilation: Sizes = 1,
+    groups: int = 1,
+) -> Float[Array, "*B K p"]:
+    r"""Slide a kernel along every sequence; an image of one row (:eq:`op-conv2d`).
+
+    .. math:: y_{bkp} = b_k + \sum_{c,i} w_{kci}\; x_{b,\,c,\,sp + di}
+       :label: op-conv1d
+
+    Args:
+        input: :math:`x`, a batch of sequences or one, channels before positions.
+        weight: :math:`w`, for each output channel a window over C / groups input channels.
+        bias: a number for each output channel, or None.
+        stride: steps between neighbouring windows, 1 or more.
+        padding: zeros on each side, or ``"valid"`` or ``"same"`` as in :func:`conv2d`.
+        dilation: steps between neighbouring weights, 1 or more.
+        groups: into how many groups the channels are parted, each with kernels of its own.
+
+    Raises:
+        ValueError: if the shapes or the settings do not fit.
+
+    Example:
+        >>> x = torch.tensor([[[1.0, 2.0, 4.0, 8.0]]])
+        >>> conv1d(x, torch.tensor([[[-1.0, 1.0]]]))
+        tensor([[[1., 2., 4.]]])
+
+    Chapter: Convolution.
+    """
+    _check("conv1d", input, weight, bias, groups, transposed=False)
+    steps, pads, gaps = settings("conv1d", weight, stride, padding, dilation)
+    _check_reach("conv1d", input.shape[-1:], weight.shape[2:], pads, gaps)
+    x = input.unsqueeze(-2) if len(input.shape) == 3 else input.unsqueeze(-2).unsqueeze(0)
+    y = _conv(
+        x,
+        weight.unsqueeze(2),
+        bias,
+        stride=(1, *steps),
+        padding=((0, 0), *pads),
+        dilation=(1, *gaps),
+        groups=groups,
+    ).squeeze(2)
+    return y if len(input.shape) == 3 else y.squeeze(0)
+
+
+@implements("conv_transpose2d")
+def conv_transpose2d(
+    input: Float[Array, "*B K H W"],
+    weight: Float[Array, "K c h w"],
+    bias: Float[Array, "C"] | None = None,
+    stride: Sizes = 1,
+    padding: Sizes = 0,
+    output_padding: Sizes = 0,
+    groups: int = 1,
+    dilation: Sizes = 1,
+) -> Float[Array, "*B C p q"]:
+    r"""Lay a copy of the kernel down for every number of the input, and add up where they overlap.
+
+    It is what :func:`conv2d` with the same kernel, stride, padding and dilation does to cotangents,
+    called forwards; with a stride above 1 it enlarges images.
+
+    .. math:: y_{bcuv} = b_c + \sum_{k,i,j} \sum_{\substack{p:\, sp + di = u\\ q:\, sq + dj = v}}
+        w_{kcij}\; x_{bkpq}
+       :label: op-conv-transpose2d
+
+    and of this image ``padding`` rows and columns are cut off on each side.
+
+    Args:
+        input: :math:`x`, a batch of images or one, channels before height and width.
+        weight: :math:`w`, input channels first: the shape of the convolution's kernel whose
+            transpose this is.
+        bias: a number for each output channel, or None.
+        stride: steps between neighbouring copies, 1 or more; one number, or one for each axis.
+        padding: rows and columns cut off on each side.
+        output_padding: rows and columns added again below and on the right, fewer than stride or
+            dilation: a convolution with a stride takes images of several sizes to the same one, and
+            this says which of them is meant.
+        groups: into how many groups the channels are parted, each with kernels of its own.
+        dilation: steps between neighbouring weights, 1 or more.
+
+    Raises:
+        ValueError: if the shapes or the settings do not fit.
+
+    Example:
+        >>> x = torch.tensor([[[[1.0, 2.0]]]])
+        >>> conv_transpose2d(x, torch.tensor([[[[1.0, 10.0, 100.0]]]]), stride=2)
+        tensor([[[[  1.,  10., 102.,  20., 200.]]]])
+
+    Chapter: Convolution.
+    """
+    name = "conv_transpose2d"
+    _check(name, input, weight, bias, groups, transposed=True)
+    steps, pads, gaps = settings(name, weight, stride, padding, dilation)
+    extra = _several(name, "output_padding", output_padding, 2, 0)
+    if any(e >= max(s, d) for e, s, d in zip(extra, steps, gaps)):
+        raise ValueError(
+            f"{name}: expected output_padding less than stride or dilation, got output_padding "
+            f"{extra}, stride {steps}, dilation {gaps}"
+        )
+    size = tuple(
+        (n - 1) * s - sum(p) + d * (k - 1) + 1 + e
+        for n, s, p, d, k, e in zip(
+            input.shape[-2:], steps, pads, gaps, weight.shape[2:], extra, strict=True
+        )
+    )
+    if min(size) < 1:
+        raise ValueError(
+            f"{name}: expected settings that leave an image, got one of size {size} from input of "
+            f"shape {tuple(input.shape)}, padding {pads}"
+        )
+    x = input if len(input.shape) == 4 else input.unsqueeze(0)
+    meta: Any = {"stride": steps, "padding": pads, "dilation": gaps, "groups": groups}
+    y = _conv_input(x, weight, size=size, **meta)
+    if bias is not None:
+        y = y + bias.reshape((-1, 1, 1))
+    return y if len(input.shape) == 4 else y.squeeze(0)
+
+
+def unfold(
+    input: Float[Array, "*B C H W"],
+    kernel_size: Sizes,
+    dilation: Sizes = 1,
+    padding: Sizes = 0,
+    stride: Sizes = 1,
+) -> Float[Array, "*B R N"]:
+    r"""Write every window of an image as a column: with them a convolution is a matrix product.
+
+    .. math:: Y_{(cij),(pq)} = x_{c,\,sp + di,\,sq + dj}, \qquad
+        w \star x = W\,Y
+       :label: op-unfold
+
+    where row :math:`k` of :math:`W` holds the kernel :math:`w_k`. Every number of the image is
+    written down about as often as the kernel has places. Backwards goes :func:`fold`.
+
+    Args:
+        input: :math:`x`, a batch of images or one, channels before height and width.
+        kernel_size: height and width of the window, or one number for both.
+        dilation: steps between neighbouring places of a window, 1 or more.
+        padding: rows and columns of zeros on each side.
+        stride: steps between neighbouring windows, 1 or more.
+
+    Raises:
+        ValueError: if the settings do not fit the input.
+
+    Example:
+        >>> unfold(torch.arange(6.0).reshape(1, 1, 2, 3), 2)
+        tensor([[[0., 1.],
+                 [1., 2.],
+                 [3., 4.],
+                 [4., 5.]]])
+
+    Chapter: Convolution.
+    """
+    shape = tuple(input.shape)
+    if len(shape) not in (3, 4):
+        raise ValueError(f"unfold: expected input of shape (B, C, H, W) or (C, H, W), got {shape}")
+    meta = _window_settings("unfold", kernel_size, dilation, padding, stride)
+    _check_reach("unfold", shape[-2:], meta["kernel"], meta["padding"], meta["dilation"])
+    if len(shape) == 3:
+        return _unfold(input.unsqueeze(0), **meta).squeeze(0)
+    return _unfold(input, **meta)
+
+
+@implements("fold")
+def fold(
+    input: Float[Array, "*B R N"],
+    output_size: Sizes,
+    kernel_size: Sizes,
+    dilation: Sizes = 1,
+    padding: Sizes = 0,
+    stride: Sizes = 1,
+) -> Float[Array, "*B C H W"]:
+    r"""Add columns up to an image, each where :func:`unfold` would have taken it from.
+
+    .. math:: y_{cuv} = \sum_{i,j} \sum_{\substack{p:\, sp + di = u\\ q:\, sq + dj = v}}
+        X_{(cij),(pq)}
+       :label: op-fold
+
+    It is the transpose of :func:`unfold`, not its inverse: where windows overlap, they add up.
+
+    Args:
+        input: :math:`X`, a column for each window, as :func:`unfold` returns them.
+        output_size: height and width of the image.
+        kernel_size: height and width of the window, or one number for both.
+        dilation: steps between neighbouring places of a window, 1 or more.
+        padding: rows and columns of zeros that the image had on each side.
+        stride: steps between neighbouring windows, 1 or more.
+
+    Raises:
+        ValueError: if the number of rows or columns does not fit the settings.
+
+    Example:
+        >>> fold(unfold(torch.ones(1, 1, 2, 3), 2), (2, 3), 2)
+        tensor([[[[1., 2., 1.],
+                  [1., 2., 1.]]]])
+
+    Chapter: Convolution.
+    """
+    shape = tuple(input.shape)
+    if len(shape) not in (2, 3):
+        raise ValueError(
+            f"fold: expected input of shape (B, rows, windows) or (rows, windows), got {shape}"
+        )
+    size = _several("fold", "output_size", output_size, 2, 1)
+    meta = _window_settings("fold", kernel_size, dilation, padding, stride)
+    kernel, pads, gaps = meta["kernel"], meta["padding"], meta["dilation"]
+    _check_reach("fold", size, kernel, pads, gaps)
+    places = [
+        _positions(n + sum(p), k, s, d)
+        for n, p, k, s, d in zip(size, pads, kernel, meta["stride"], gaps)
+    ]
+    if shape[-2] % math.prod(kernel) or shape[-1] != math.prod(places):
+        raise ValueError(
+            f"fold: expected rows in multiples of {math.prod(kernel)} and {math.prod(places)} "
+            f"windows for output_size {size} and kernel_size {kernel}, got input of shape {shape}"
+        )
+    if len(shape) == 2:
+        return _fold(input.unsqueeze(0), size=size, **meta).squeeze(0)
+    return _fold(input, size=size, **meta)
+
+
+def _window_settings(
+    name: str, kernel_size: Sizes, dilation: Sizes, padding: Sizes, stride: Sizes
+) -> dict[str, Any]:
+    pads = _several(name, "padding", padding, 2, 0)
+    return {
+        "kernel": _several(name, "kernel_size", kernel_size, 2, 1),
+        "stride": _several(name, "stride", stride, 2, 1),
+        "padding": tuple((p, p) for p in pads),
+        "dilation": _several(name, "dilation", dilation, 2, 1),
+    }

@@ -9,6 +9,6 @@ from dlbook._lazy import lazy
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
-    modules=["augmentation", "digits", "handmade", "history", "splits"],
+    modules=["augmentation", "digits", "glyphs", "handmade", "history", "splits"],
     names={"splits": ["Part", "Splits", "k_fold", "split"]},
 )

@@ -4,7 +4,7 @@ from dlbook._lazy import lazy
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
-    modules=["mlp", "neurons", "universal_approximation"],
+    modules=["mlp", "neurons", "summaries", "universal_approximation"],
     names={
         "mlp": ["MLP"],
         "neurons": [
@@ -22,6 +22,7 @@ __getattr__, __dir__, __all__ = lazy(
             "retina",
             "separation",
         ],
+        "summaries": ["LayerSummary", "Summary", "summary"],
         "universal_approximation": [
             "HandSet",
             "box_network",

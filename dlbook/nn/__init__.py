@@ -57,6 +57,7 @@ __getattr__, __dir__, __all__ = lazy(
             "InstanceNorm1d",
             "InstanceNorm2d",
             "LayerNorm",
+            "LocalResponseNorm",
             "RMSNorm",
         ],
         "regularization": ["AlphaDropout", "Dropout", "Dropout1d", "Dropout2d", "StochasticDepth"],

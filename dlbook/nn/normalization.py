@@ -485,3 +485,37 @@ class RMSNorm(nn.Module):
         return (
             f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
         )
+
+
+class LocalResponseNorm(nn.Module):
+    r"""Divide by what the neighbouring channels have at the same place
+    (:eq:`op-local-response-norm`).
+
+    Args:
+        size: how many channels are summed, the one in the middle with them.
+        alpha: the weight of their mean square.
+        beta: the exponent.
+        k: what the sum begins with.
+
+    Raises:
+        ValueError: for a ``size`` below 1, or an input without an axis of channels.
+
+    Example:
+        >>> LocalResponseNorm(5)(torch.randn(2, 8, 3, 3)).shape
+        torch.Size([2, 8, 3, 3])
+
+    Chapter: CNN architectures, in the part on images.
+    """
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
+        super().__init__()
+        self.size = size
+        self.alpha = alpha
+        self.beta = beta
+        self.k = k
+
+    def forward(self, input: Tensor) -> Tensor:
+        return normalization.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
+
+    def extra_repr(self) -> str:
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"

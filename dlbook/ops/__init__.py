@@ -101,6 +101,13 @@ __getattr__, __dir__, __all__ = lazy(
             "feature_alpha_dropout",
             "stochastic_depth",
         ],
-        "normalization": ["batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"],
+        "normalization": [
+            "batch_norm",
+            "group_norm",
+            "instance_norm",
+            "layer_norm",
+            "local_response_norm",
+            "rms_norm",
+        ],
     },
 )

@@ -610,3 +610,118 @@ def rms_norm(
         eps=eps,
         center=False,
     )
+
+
+# --- neighbours in other channels ---------------------------------------------------------------
+
+
+@primitive
+def _channel_sum(input: Array, *, before: int, after: int) -> Array:
+    """Every channel plus those up to so many places before and after it."""
+    out: Array = input.clone()
+    channels = input.shape[1]
+    for step in range(1, before + 1):
+        if step < channels:
+            out[:, step:] += input[:, :-step]
+    for step in range(1, after + 1):
+        if step < channels:
+            out[:, :-step] += input[:, step:]
+    return out
+
+
+@_channel_sum.vjp
+def channel_sum_vjp(g: Array, _y: Any, _x: Any, *, before: int, after: int) -> Any:
+    """Who was before is now after."""
+    return (_channel_sum(g, before=after, after=before),)
+
+
+@primitive(saves=True)
+def _local_response_norm(
+    input: Array, *, before: int, after: int, alpha: float, beta: float, k: float
+) -> tuple[Array, tuple[Tensor, ...]]:
+    x = _cast(input, dtype=torch.float32) if input.dtype in SHORT else input
+    d = _channel_sum(x * x, before=before, after=after)
+    d = d.mul_(alpha).add_(k) if readable() else d * alpha + k
+    r = d**-beta
+    return _like(x * r, input), (d, r)
+
+
+@_local_response_norm.saved
+def local_response_norm_saved(
+    input: Array, *, before: int, after: int, alpha: float, beta: float, k: float
+) -> Any:
+    x = _cast(input, dtype=torch.float32) if input.dtype in SHORT else input
+    d = _channel_sum(x * x, before=before, after=after) * alpha + k
+    return d, d**-beta
+
+
+@_local_response_norm.vjp
+def local_response_norm_vjp(
+    g: Array,
+    _y: Any,
+    saved: Any,
+    input: Array,
+    *,
+    before: int,
+    after: int,
+    alpha: float,
+    beta: float,
+    **_k: Any,
+) -> Any:
+    d, r = saved
+    x, g = _seen(input, d.shape, d.dtype), _seen(g, d.shape, d.dtype)
+    gr = g * r
+    # Channel i stands in the sums of those that it is before or after of.
+    others = _channel_sum(gr * x / d, before=after, after=before)
+    return (_like(gr - (2 * alpha * beta) * x * others, input),)
+
+
+@implements("local_response_norm")
+def local_response_norm(
+    input: Float[Array, "B C *S"],
+    size: int,
+    alpha: float = 1e-4,
+    beta: float = 0.75,
+    k: float = 1.0,
+) -> Float[Array, "B C *S"]:
+    r"""Divide every number by what the neighbouring channels have at the same place.
+
+    .. math:: y_{bcs} = x_{bcs}\,d_{bcs}^{-\beta}, \qquad
+        d_{bcs} = k + \frac\alpha n
+        \sum_{c' = c - \lfloor n/2 \rfloor}^{c + \lfloor (n-1)/2 \rfloor} x_{bc's}^2
+       :label: op-local-response-norm
+
+    Channels beyond the first and the last count as 0. A strong response weakens those beside it.
+    Backwards, a channel is met in its own quotient and in its neighbours' sums,
+
+    .. math:: \bar x_c = \bar y_c\,d_c^{-\beta} - \frac{2 \alpha \beta}{n}\,x_c
+        \sum_{c'} \bar y_{c'}\,x_{c'}\,d_{c'}^{-\beta - 1}
+
+    over those :math:`c'` that have :math:`c` in their window.
+
+    Departs from Krizhevsky, Sutskever and Hinton (2012), who do not divide :math:`\alpha` by
+    :math:`n`: their :math:`\alpha = 10^{-4}` with :math:`n = 5` is ``alpha=5e-4`` here, as in
+    PyTorch.
+
+    Args:
+        input: :math:`x`, batch first and channels second, any further axes.
+        size: :math:`n`, how many channels a sum has, 1 or more.
+        alpha: :math:`\alpha`, the weight of their mean square.
+        beta: :math:`\beta`, the exponent.
+        k: what the sum begins with.
+
+    Raises:
+        ValueError: for a ``size`` below 1, or an input without an axis of channels.
+
+    Example:
+        >>> local_response_norm(torch.tensor([[1.0, 2.0, 3.0]]), 3, alpha=3.0, beta=1.0)
+        tensor([[0.1667, 0.1333, 0.2143]])
+
+    Chapter: CNN architectures, in the part on images.
+    """
+    _channels("local_response_norm", input)
+    if size < 1:
+        raise ValueError(f"local_response_norm: expected a size of at least 1, got {size}")
+    return _local_response_norm(
+        input, before=size // 2, after=(size - 1) // 2, alpha=alpha / size, beta=beta, k=k
+    )

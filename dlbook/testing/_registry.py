@@ -56,6 +56,7 @@ exemptions: Mapping[str, str] = {
     "models.Perceptron": "its own learning rule, and no derivative; tests/test_neurons.py",
     "models.Separation": "a record; tests/test_neurons.py",
     "models.ThresholdUnit": "whole truth tables; tests/test_neurons.py",
+    "models.*ummary": "counts and a table of them; tests/test_summaries.py",
     "models.binary_inputs": "counts; tests/test_neurons.py",
     "models.retina": "compared with torch's interpolation; tests/test_neurons.py",
     "models.separation": "a proof's two constants; tests/test_neurons.py",

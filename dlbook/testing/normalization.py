@@ -90,6 +90,19 @@ def without_shift(g: Generator) -> Iterable[Sample]:
             yield Sample(sample.label, sample.args[:3], sample.kwargs, smooth=sample.smooth)
 
 
+def maps(g: Generator) -> Iterable[Sample]:
+    strong = {"alpha": 0.5, "beta": 0.75, "k": 2.0}
+    yield Sample("images", (normal(g, 2, 4, 3, 2), 3), strong)
+    yield Sample("even size", (normal(g, 2, 5, 3), 4), strong)
+    yield Sample("wider than the channels", (normal(g, 2, 3, 2), 9), strong)
+    yield Sample("by itself", (normal(g, 2, 3, 2), 1), {"alpha": 0.5})
+    yield Sample("as it stands", (normal(g, 2, 4, 3), 5))
+    yield Sample("transposed", (normal(g, 5, 4, 2).transpose(0, 2), 3), strong)
+    yield Sample("one channel", (normal(g, 2, 1, 3), 5), strong)
+    yield Sample("large", (normal(g, 2, 4, 3) * 1e6, 3), strong, smooth=False)
+    yield Sample("tiny", (normal(g, 2, 4, 3) * 1e-6, 3), strong, smooth=False)
+
+
 def op(name: str, samples: Samples, formula: str, *bad: Bad, **more: Any) -> Row:
     reference = getattr(functional, name)
     return Row(f"ops.{name}", reference, samples, formula, "normalization", bad=bad, **more)
@@ -124,6 +137,7 @@ BATCH = r"y = \gamma_c\,(x - \mu_c) / \sqrt{\sigma_c^2 + \epsilon} + \beta_c"
 INSTANCE = r"y = \gamma_c\,(x - \mu_{bc}) / \sqrt{\sigma_{bc}^2 + \epsilon} + \beta_c"
 GROUP = r"y = \gamma_c\,(x - \mu_{bg}) / \sqrt{\sigma_{bg}^2 + \epsilon} + \beta_c"
 LAYER = r"y = \gamma_d\,(x - \mu_b) / \sqrt{\sigma_b^2 + \epsilon} + \beta_d"
+LOCAL = r"y = x\,\bigl(k + \tfrac\alpha n \textstyle\sum_{c'} x_{c'}^2\bigr)^{-\beta}"
 RMS = r"y = \gamma_d\,x / \sqrt{\langle x_b^2 \rangle + \epsilon}"
 SHORT = "PyTorch without a scale lets other channels through, with a warning"
 
@@ -178,6 +192,13 @@ ROWS = [
         Bad("got (5,) for input of shape (8, 4)", (X, (5,))),
         Bad("expected weight of shape (4,), got (5,)", (X, (4,), W)),
     ),
+    op(
+        "local_response_norm",
+        maps,
+        LOCAL,
+        Bad("expected input of shape (B, C, …), got (4,)", (X[0], 3)),
+        Bad("expected a size of at least 1, got 0", (X, 0)),
+    ),
     module(
         "BatchNorm1d",
         layers(*PER_CHANNEL, shapes=((5, 3), (2, 3, 4))),
@@ -229,5 +250,10 @@ ROWS = [
             (4, {}), ((3, 4), {"eps": 0.1}), (4, {"elementwise_affine": False}), shapes=((2, 3, 4),)
         ),
         RMS,
+    ),
+    module(
+        "LocalResponseNorm",
+        layers((3, {}), (2, {"alpha": 0.5, "beta": 0.5, "k": 2.0}), shapes=((2, 4, 3),)),
+        LOCAL,
     ),
 ]

@@ -88,7 +88,8 @@ def theirs(row: Row) -> Any:
         "models": (),
     }[package]
     for home in homes:
-        found = getattr(home, name, None)
+        # Of a function that dispatches, the form with all results has the signature.
+        found = getattr(home, f"{name}_with_indices", getattr(home, name, None))
         if found is None:
             continue
         try:

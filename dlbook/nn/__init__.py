@@ -11,7 +11,15 @@ from dlbook._lazy import lazy
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
-    modules=["activations", "convolution", "layers", "losses", "normalization", "regularization"],
+    modules=[
+        "activations",
+        "convolution",
+        "layers",
+        "losses",
+        "normalization",
+        "pooling",
+        "regularization",
+    ],
     names={
         "activations": [
             "CELU",
@@ -59,6 +67,16 @@ __getattr__, __dir__, __all__ = lazy(
             "LayerNorm",
             "LocalResponseNorm",
             "RMSNorm",
+        ],
+        "pooling": [
+            "AdaptiveAvgPool1d",
+            "AdaptiveAvgPool2d",
+            "AdaptiveMaxPool1d",
+            "AdaptiveMaxPool2d",
+            "AvgPool1d",
+            "AvgPool2d",
+            "MaxPool1d",
+            "MaxPool2d",
         ],
         "regularization": ["AlphaDropout", "Dropout", "Dropout1d", "Dropout2d", "StochasticDepth"],
     },

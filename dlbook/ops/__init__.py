@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = lazy(
         "layers",
         "losses",
         "normalization",
+        "pooling",
         "regularization",
     ],
     names={
@@ -100,6 +101,16 @@ __getattr__, __dir__, __all__ = lazy(
             "dropout2d",
             "feature_alpha_dropout",
             "stochastic_depth",
+        ],
+        "pooling": [
+            "adaptive_avg_pool1d",
+            "adaptive_avg_pool2d",
+            "adaptive_max_pool1d",
+            "adaptive_max_pool2d",
+            "avg_pool1d",
+            "avg_pool2d",
+            "max_pool1d",
+            "max_pool2d",
         ],
         "normalization": [
             "batch_norm",

@@ -18,6 +18,7 @@ ROOMS = (
     "nn",
     "normalization",
     "optim",
+    "pooling",
     "regularization",
 )
 PACKAGES = (

@@ -5,11 +5,11 @@ or a pipe. ``DLBOOK_PROGRESS=0`` switches it off (the book's build sets this, so
 lands on a page), ``DLBOOK_PROGRESS=1`` switches it on.
 """
 
-import os
-import sys
 import warnings
 from types import TracebackType
 from typing import Any
+
+from dlbook import _watched
 
 __all__ = ["Progress", "watched"]
 
@@ -24,12 +24,7 @@ def watched() -> bool:
         >>> isinstance(watched(), bool)
         True
     """
-    word = os.environ.get("DLBOOK_PROGRESS", "")
-    if word not in ("", "0", "1"):
-        raise ValueError(f"DLBOOK_PROGRESS: expects 0 or 1, got {word!r}")
-    if word:
-        return word == "1"
-    return _in_notebook() or (sys.stderr is not None and sys.stderr.isatty())
+    return _watched.watched()
 
 
 class Progress:
@@ -78,11 +73,3 @@ class Progress:
     ) -> None:
         if self._bar is not None:
             self._bar.close()
-
-
-def _in_notebook() -> bool:
-    ipython = sys.modules.get("IPython")
-    if ipython is None:
-        return False
-    shell = ipython.get_ipython()
-    return type(shell).__name__ == "ZMQInteractiveShell"

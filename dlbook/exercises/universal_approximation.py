@@ -33,6 +33,7 @@ def parabola_answers():
 @parabola.reference
 def parabola_answers_reference():
     h = 1 / 5
+    # f'' is 2, so each piece is off by 2h²/8 = h²/4 in its middle; 1/(4N²) ≤ 1/10000 from N = 50.
     return (2 * h**2 / 8, h / 2, 50)
 
 
@@ -55,8 +56,8 @@ teeth = Exercise(
     "Ten folds",
     kind="predict",
     effort=1,
-    statement=r"""A sawtooth network has ten hidden layers of two units. How many straight pieces has its graph on $[0, 1]$? How many units
-does a network with a single hidden layer of ReLUs need at least for the same graph? And how many straight pieces has, at most, the graph of a network with one
+    statement=r"""A sawtooth network has ten hidden layers of two units. How many straight pieces has its graph on $[0, 1]$? How many
+units must a network with a single hidden layer of ReLUs have at least, if all you know is that its graph has as many pieces? And how many straight pieces has, at most, the graph of a network with one
 hidden layer of 20 ReLUs? Give the three whole numbers in this order.""",
     hints=[
         "What does one more fold do to the number of pieces?",
@@ -67,17 +68,22 @@ hidden layer of 20 ReLUs? Give the three whole numbers in this order.""",
 
 @teeth.stub
 def three_counts():
-    """Return the pieces of the sawtooth, the units of the shallow twin, the pieces of 20 units."""
+    """Return the pieces of the sawtooth, the least units for as many, the pieces of 20 units."""
 
 
 @teeth.reference
 def three_counts_reference():
+    # Each fold doubles the pieces. N units make N bends at most, and so N + 1 pieces. (To draw the
+    # sawtooth itself 2¹⁰ − 1 don't suffice: each would make one of its bends, a change of slope by
+    # ±2·2¹⁰; the first slope is minus the changes of those units that wake up to the left, a
+    # multiple of 2·2¹⁰, and should be 2¹⁰.)
     return (2**10, 2**10 - 1, 21)
 
 
 teeth.wrong_value((512, 1023, 21), "512 is the number of teeth; each tooth has two pieces")
 teeth.wrong_value(
-    (1024, 1024, 21), "the second: N bends make N + 1 pieces, so one unit less is enough"
+    (1024, 1024, 21),
+    "the second: N bends make N + 1 pieces, so the count of pieces allows one unit less",
 )
 teeth.wrong_value((1024, 1023, 20), "the third: 20 bends part the line into one piece more")
 teeth.wrong_value(
@@ -114,6 +120,8 @@ def units(curvature, length, error):
 
 @enough.reference
 def units_reference(curvature, length, error):
+    # With h = length / N the promise is M·length² / (8N²). It is at most ε when
+    # N² ≥ M·length² / (8ε), that is N ≥ length·√(M / (8ε)): the next whole number, and at least 1.
     return max(1, math.ceil(length * math.sqrt(curvature / (8 * error))))
 
 
@@ -153,7 +161,7 @@ boxes = Exercise(
     "universal-approximation.price-of-dimension",
     "The price of a dimension",
     kind="derive",
-    effort=2,
+    effort=1,
     statement=r"""A function on the unit cube in $D$ dimensions is nowhere steeper than $L$. It is tiled with equal boxes, $n$ along each
 axis, each with the value at its middle. How many boxes are there, if $n$ is the smallest number for which the promise is at most $\varepsilon$? The
 inputs are drawn so that rounding does not decide.""",
@@ -177,6 +185,8 @@ def number_of_boxes(lipschitz, dimensions, error):
 
 @boxes.reference
 def number_of_boxes_reference(lipschitz, dimensions, error):
+    # A corner is h/2 from the middle along each of the D axes, so √(D·(h/2)²) = √D·h/2 away, and f
+    # differs there by at most L·√D·h/2. With h = 1/n that is at most ε when n ≥ L·√D / (2ε).
     n = math.ceil(lipschitz * math.sqrt(dimensions) / (2 * error))
     return n**dimensions
 
@@ -199,6 +209,11 @@ def boxes_no_root(lipschitz, dimensions, error):
     return math.ceil(lipschitz / (2 * error)) ** dimensions
 
 
+@boxes.wrong("a corner is half a side from the middle along each axis, not a whole side")
+def boxes_whole_side(lipschitz, dimensions, error):
+    return math.ceil(lipschitz * math.sqrt(dimensions) / error) ** dimensions
+
+
 @boxes.wrong("D boxes along each axis would be n·D in all; the axes multiply")
 def boxes_sum(lipschitz, dimensions, error):
     return dimensions * math.ceil(lipschitz * math.sqrt(dimensions) / (2 * error))
@@ -215,10 +230,10 @@ bends = Exercise(
     "universal-approximation.bends",
     "The weights of the output",
     kind="program",
-    effort=2,
-    statement=r"""Given the values of a function at $N + 1$ knots that lie $h$ apart, return the $N$ output weights of the network that joins
-them by straight lines: the weights with which the units $\operatorname{relu}(x - x_0), \dots, \operatorname{relu}(x - x_{N-1})$ are added to the
-first value.""",
+    effort=1,
+    statement=r"""The knots need not be equally far apart. Given $N + 1$ knots $x_0 < \dots < x_N$ and a function's values there, return the
+$N$ output weights of the network that joins them by straight lines: the weights with which the units
+$\operatorname{relu}(x - x_0), \dots, \operatorname{relu}(x - x_{N-1})$ are added to the first value.""",
     hints=[
         "Follow the graph from the left: what is its slope on the first piece, and which units make it?",
         "At each further knot one unit wakes up. What has it to change?",
@@ -227,47 +242,54 @@ first value.""",
 
 
 @bends.stub
-def output_weights(values, h):
+def output_weights(values, knots):
     """Return the N output weights.
 
     Args:
         values: the function at the knots, shape (N + 1,).
-        h: the distance of the knots, a float > 0.
+        knots: from left to right, shape (N + 1,).
     """
 
 
 @bends.reference
-def output_weights_reference(values, h):
-    slopes = (values[1:] - values[:-1]) / h
+def output_weights_reference(values, knots):
+    slopes = (values[1:] - values[:-1]) / (knots[1:] - knots[:-1])
     return torch.cat([slopes[:1], slopes[1:] - slopes[:-1]])
 
 
 @bends.inputs
 def bends_inputs(random):
-    return (random.normal(random.integer(4, 9), dtype=torch.float64), random.number(0.1, 2.0))
+    n = random.integer(4, 9)
+    gaps = random.uniform(0.2, 2.0, n, dtype=torch.float64)
+    return (random.normal(n, dtype=torch.float64), gaps.cumsum(0) - 3)
 
 
 @bends.wrong("those are the slopes of the pieces; a unit that woke up earlier is still at work")
-def weights_slopes(values, h):
-    return (values[1:] - values[:-1]) / h
+def weights_slopes(values, knots):
+    return values.diff() / knots.diff()
 
 
-@bends.wrong("a slope is a difference of values divided by the distance h of the knots")
-def weights_no_h(values, h):
-    slopes = values[1:] - values[:-1]
-    return torch.cat([slopes[:1], slopes[1:] - slopes[:-1]])
+@bends.wrong("a slope is a difference of values divided by the distance of their knots")
+def weights_no_distance(values, knots):
+    slopes = values.diff()
+    return torch.cat([slopes[:1], slopes.diff()])
+
+
+@bends.wrong("the knots are not equally far apart: each slope has a distance of its own")
+def weights_even(values, knots):
+    slopes = values.diff() / (knots[1] - knots[0])
+    return torch.cat([slopes[:1], slopes.diff()])
 
 
 @bends.wrong("the first weight is missing: the first unit makes the slope of the first piece")
-def weights_without_first(values, h):
-    slopes = (values[1:] - values[:-1]) / h
-    return slopes[1:] - slopes[:-1]
+def weights_without_first(values, knots):
+    return (values.diff() / knots.diff()).diff()
 
 
 @bends.wrong("the changes have the wrong sign: the new slope minus the old one")
-def weights_backwards(values, h):
-    slopes = (values[1:] - values[:-1]) / h
-    return torch.cat([slopes[:1], slopes[:-1] - slopes[1:]])
+def weights_backwards(values, knots):
+    slopes = values.diff() / knots.diff()
+    return torch.cat([slopes[:1], -slopes.diff()])
 
 
 bump = Exercise(
@@ -354,6 +376,7 @@ def unseen(x):
 
 @blind.reference
 def unseen_reference(x):
+    # The sine crosses 0 at every knot and reaches ±1 in between; its magnitude reaches 1 on each piece.
     return torch.sin(20 * math.pi * x).abs()
 
 
@@ -411,7 +434,7 @@ product = Exercise(
     "universal-approximation.product",
     "A product from squares",
     kind="extend",
-    effort=3,
+    effort=2,
     statement=r"""Deep ReLU networks square a number between 0 and 1 cheaply. Use that to multiply: given `x` and `y` with entries between 0
 and 1 and a function `square` that may only be asked for numbers between 0 and 1 (it gives `nan` elsewhere), return $x\,y$. Ask `square` for three
 tensors, at most, and use otherwise only sums and multiples by constants, as an output layer would. Answers are compared to within $10^{-9}$.""",
@@ -419,7 +442,7 @@ tensors, at most, and use otherwise only sums and multiples by constants, as an 
         "Expand the square of a sum. Where does xy stand in it?",
         "The sum may exceed 1. Half of it does not, and its square is a quarter.",
     ],
-    outputs=("product", "three squares at most"),
+    outputs=("product", "three squares at most", "sums and multiples only"),
     atol=1e-9,
 )
 
@@ -436,20 +459,28 @@ def multiply(x, y, square):
 
 @product.reference
 def multiply_reference(x, y, square):
+    # (x + y)² = x² + 2xy + y², and (x + y)² = 4·((x + y)/2)². So xy = 2·((x + y)/2)² − x²/2 − y²/2.
     return 2 * square((x + y) / 2) - square(x) / 2 - square(y) / 2
 
 
 @product.use
 def product_use(answer, x, y):
-    calls = []
+    # What is made of x, y and the squares by sums and multiples has the same slope in every entry.
+    given, squares = [x.clone().requires_grad_(), y.clone().requires_grad_()], []
 
     def square(u):
-        calls.append(u.numel())
         inside = (u >= 0) & (u <= 1)
-        return torch.where(inside, u.detach() ** 2, math.nan)
+        squares.append(torch.where(inside, u.detach() ** 2, math.nan).requires_grad_())
+        return squares[-1].clone()
 
-    result = answer(x, y, square)
-    return (result, len(calls) <= 3)
+    result = answer(given[0].clone(), given[1].clone(), square)
+    if not isinstance(result, torch.Tensor):
+        return (result, len(squares) <= 3, False)
+    constant = True
+    if result.requires_grad:
+        slopes = torch.autograd.grad(result.sum(), [*given, *squares], allow_unused=True)
+        constant = all(s is None or torch.allclose(s, s.flatten()[0].expand_as(s)) for s in slopes)
+    return (result.detach(), len(squares) <= 3, constant)
 
 
 @product.inputs
@@ -474,3 +505,8 @@ def multiply_half(x, y, square):
 @product.wrong("the squares of x and of y are still in it")
 def multiply_no_rest(x, y, square):
     return 2 * square((x + y) / 2)
+
+
+@product.wrong("x and y are multiplied with each other, which an output layer cannot do")
+def multiply_directly(x, y, square):
+    return x * y

@@ -16,8 +16,8 @@ several windows add up,
 
 .. math:: \bar x_i = \sum_{o \,:\, os - p + j^*_o d = i} \bar y_o .
 
-The first of several winners takes all, as in PyTorch. What is kept for the backward pass is
-:math:`j^*`, one byte for each output of a pass.
+The first of several winners takes all, as in PyTorch. What is kept for the backward pass is the
+winner's place in its window: a byte for each output.
 
 **The mean.** Sums of windows are linear in the input as they stand: the transpose of "add up what
 is in the window" is "hand the cotangent to all that is in the window",
@@ -29,6 +29,7 @@ Nothing is kept. As each of the two maps is the other's transpose, the rule of t
 map again: second derivatives cost no new derivation.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -54,6 +55,11 @@ class Windows(NamedTuple):
     padding: int = 0
     step: int = 1  # from place to place: the dilation
 
+    @property
+    def whole(self) -> bool:
+        """Whether one window is all of the axis."""
+        return self.outputs == 1 and self.length == self.size and not self.padding
+
     def start(self, o: int) -> int:
         """Where a window starts: before the axis, perhaps, if that is padded."""
         return o * self.stride - self.padding if self.stride else o * self.size // self.outputs
@@ -64,13 +70,37 @@ class Windows(NamedTuple):
             return self.start(o) + (self.length - 1) * self.step + 1
         return -(-(o + 1) * self.size // self.outputs)
 
-    def starts(self, device: torch.device | None = None) -> Tensor:
-        """Where all of them start."""
+    def table(self, device: torch.device | None) -> Tensor:
+        """What is read at each place (a row) of each window (a column).
+
+        Where a place lies beyond the axis, in the padding or not, it is the window's first or last
+        number that is read: once more, which changes no maximum.
+        """
         o = torch.arange(self.outputs, device=device)
-        return o * self.stride - self.padding if self.stride else o * self.size // self.outputs
+        if self.stride:
+            starts = o * self.stride - self.padding
+            first = torch.where(starts < 0, starts % self.step, starts)
+            last = self.size - 1 - (self.size - 1 - starts) % self.step
+        else:
+            starts = first = o * self.size // self.outputs
+            last = ((o + 1) * self.size - 1) // self.outputs
+        places = starts + torch.arange(self.length, device=device)[:, None] * self.step
+        return torch.minimum(torch.maximum(places, first), last)
+
+    def reads(self, device: torch.device | None) -> Iterator[tuple[int, Any]]:
+        """Yield each place of a window, and what all windows read there."""
+        table = None
+        for j in range(self.length):
+            first = j * self.step - self.padding
+            end = first + (self.outputs - 1) * self.stride + 1
+            if self.stride and first >= 0 and end <= self.size:
+                yield j, slice(first, end, self.stride)
+            else:
+                table = self.table(device) if table is None else table
+                yield j, table[j]
 
     def places(self, device: torch.device | None) -> Iterator[tuple[int, Any, Any]]:
-        """Yield each place in a window, the outputs that have it, and what they read there."""
+        """Yield each place of a window, the windows in which there is a number, and that."""
         for j in range(self.length):
             if self.stride:
                 first = j * self.step - self.padding
@@ -81,13 +111,11 @@ class Windows(NamedTuple):
                     stop = start + (high - low - 1) * self.stride + 1
                     yield j, slice(low, high), slice(start, stop, self.stride)
             else:
-                lengths = [self.stop(o) - self.start(o) for o in range(self.outputs)]
-                outputs = [o for o in range(self.outputs) if j < lengths[o]]
+                outputs = [o for o in range(self.outputs) if self.start(o) + j < self.stop(o)]
                 read = torch.tensor([self.start(o) + j for o in outputs], device=device)
-                if len(outputs) == self.outputs:
-                    yield j, slice(0, self.outputs), read
-                else:
-                    yield j, torch.tensor(outputs, device=device), read
+                whole = len(outputs) == self.outputs
+                given = slice(0, self.outputs) if whole else torch.tensor(outputs, device=device)
+                yield j, given, read
 
 
 def _at(selected: Any, dim: int) -> Key:
@@ -109,109 +137,115 @@ def _along(vector: Tensor, dim: int) -> Tensor:
 # --- the largest --------------------------------------------------------------------------------
 
 
-def _winners(x: Tensor, windows: Windows, dim: int) -> tuple[Tensor, Tensor]:
-    """The largest number of every window along an axis, and its place in the window."""
-    shape = _resized(x, dim, windows.outputs)
-    whole = slice(0, windows.outputs)
-    small = torch.uint8 if windows.length <= 256 else torch.int32
-    y = winner = None
-    for j, outputs, read in windows.places(x.device):
-        v = x[_at(read, dim)]
-        if y is None or winner is None:
-            if outputs == whole:
-                y = v.clone(memory_format=torch.contiguous_format)
-                winner = v.new_zeros(shape, dtype=small)
-                continue
-            y, winner = v.new_full(shape, -torch.inf), v.new_zeros(shape, dtype=small)
-        v = v.contiguous()
-        if isinstance(outputs, slice) and outputs == whole:
-            better = (v > y) | (v != v)  # as in PyTorch, a nan wins
-            y = torch.maximum(y, v)
-            winner = torch.maximum(winner, better.to(small) * j)
-        else:
-            part = _at(outputs, dim)
-            before = y[part]
-            better = (v > before) | (v != v)
-            y[part] = torch.maximum(before, v)
-            winner[part] = torch.maximum(winner[part], better.to(small) * j)
-    assert y is not None
+def _winners(x: Tensor, windows: tuple[Windows, ...]) -> tuple[Tensor, Tensor]:
+    """The largest number of every window, and its place in the window, in the order of reading."""
+    small = torch.uint8 if math.prod([w.length for w in windows]) <= 256 else torch.int32
+    y, winner, before = x, None, 1
+    for dim, each in zip((-1, -2), windows):
+        y, winner = _pass(y, winner, each, dim, before, small)
+        before *= each.length
     assert winner is not None
     return y, winner
 
 
-def _positions(winner: Tensor, windows: Windows, dim: int) -> Tensor:
-    """Where on the axis the winners stand."""
-    starts = _along(windows.starts(winner.device), dim)
-    found = winner.to(torch.int64)
-    if windows.step > 1:
-        found = found * windows.step
-    found = found + starts
-    if windows.padding:  # where all was -inf, nothing has won: the first that is no padding has
-        first = torch.where(starts < 0, starts % windows.step, starts)
-        found = torch.maximum(found, first)
-    return found
+def _pass(
+    x: Tensor, inner: Tensor | None, windows: Windows, dim: int, before: int, small: torch.dtype
+) -> tuple[Tensor, Tensor]:
+    """The largest along one axis of what is the largest along those passed ``before``."""
+    if windows.whole:
+        y, winner = x.max(dim, keepdim=True)
+        places = winner.to(small) * before
+        return y, places if inner is None else places + inner.gather(dim, winner)
+    reads = windows.reads(x.device)
+    _, read = next(reads)
+    y = _read(x, read, dim).clone(memory_format=torch.contiguous_format)
+    best = y.new_zeros(y.shape, dtype=small) if inner is None else _read(inner, read, dim)
+    for j, read in reads:
+        v = _read(x, read, dim).contiguous()
+        better = ((v > y) | (v != v)).to(small)  # as in PyTorch, a nan wins
+        y = torch.maximum(y, v)
+        place = j * before if inner is None else _read(inner, read, dim) + j * before
+        best = torch.maximum(best, better * place)  # places grow, so the highest is the last winner
+    return y, best
+
+
+def _read(x: Tensor, read: Any, dim: int) -> Tensor:
+    return x[_at(read, dim)] if isinstance(read, slice) else x.index_select(dim, read)
+
+
+def _positions(winner: Tensor, windows: tuple[Windows, ...]) -> Tensor:
+    """Where the winners stand, counted through the pooled axes; these and the outputs in a row."""
+    table = windows[0].table(winner.device)  # what each output reads at each place
+    if len(windows) == 2:
+        rows = windows[1].table(winner.device) * windows[0].size
+        table = rows[:, None, :, None] + table[None, :, None, :]
+        table = table.flatten(2).flatten(0, 1)
+    return table.gather(0, winner.reshape(-1, table.shape[1]).to(torch.int64))
 
 
 @primitive
-def _pick(x: Array, winner: Tensor, *, windows: Windows, dim: int) -> Array:
+def _pick(x: Array, winner: Tensor, *, windows: tuple[Windows, ...]) -> Array:
     """Take the winners."""
-    return x.gather(dim, _positions(winner, windows, dim))
+    found = _positions(winner, windows)
+    x = x.reshape(len(found), math.prod([w.size for w in windows]))
+    return x.gather(1, found).reshape(winner.shape)
 
 
 @_pick.vjp
-def pick_vjp(g: Array, _y: Any, _x: Any, winner: Tensor, *, windows: Windows, dim: int) -> Any:
-    return _put(g, winner, windows=windows, dim=dim), None
+def pick_vjp(g: Array, _y: Any, _x: Any, winner: Tensor, *, windows: tuple[Windows, ...]) -> Any:
+    return _put(g, winner, windows=windows), None
 
 
 @primitive
-def _put(g: Array, winner: Tensor, *, windows: Windows, dim: int) -> Array:
-    """Put numbers where the winners stood, the sum where one won several times."""
-    x = g.new_zeros(_resized(g, dim, windows.size))
-    return x.scatter_add(dim, _positions(winner, windows, dim), g)
+def _put(g: Array, winner: Tensor, *, windows: tuple[Windows, ...]) -> Array:
+    """Put numbers where the winners stood, the sum where one has won several times."""
+    found = _positions(winner, windows)
+    sizes = [w.size for w in reversed(windows)]
+    x = g.new_zeros((len(found), math.prod(sizes)))
+    x = x.scatter_add(1, found, g.reshape(found.shape))
+    return x.reshape((*g.shape[: -len(windows)], *sizes))
 
 
 @_put.vjp
-def put_vjp(g: Array, _y: Any, _x: Any, winner: Tensor, *, windows: Windows, dim: int) -> Any:
-    return _pick(g, winner, windows=windows, dim=dim), None
+def put_vjp(g: Array, _y: Any, _x: Any, winner: Tensor, *, windows: tuple[Windows, ...]) -> Any:
+    return _pick(g, winner, windows=windows), None
 
 
 @primitive(saves=True)
 def _max_pool(input: Array, *, windows: tuple[Windows, ...]) -> tuple[Array, tuple[Tensor, ...]]:
     """The largest number of every window: along the last axis, then along the one before it."""
-    y, winners = input, []
-    for dim, each in zip((-1, -2), windows):
-        y, winner = _winners(y, each, dim)
-        winners.append(winner)
-    return y, tuple(winners)
+    y, winner = _winners(input, windows)
+    return y, (winner,)
 
 
 @_max_pool.saved
 def max_pool_saved(input: Array, *, windows: tuple[Windows, ...]) -> tuple[Tensor, ...]:
-    found: tuple[Tensor, ...] = _max_pool.forward(lift(input).detach(), windows=windows)[1]
-    return found
+    return (_winners(lift(input).detach(), windows)[1],)
 
 
 @_max_pool.vjp
 def max_pool_vjp(
     g: Array, _y: Any, saved: Sequence[Tensor], _x: Any, *, windows: tuple[Windows, ...]
 ) -> Any:
-    for dim, each, winner in reversed([*zip((-1, -2), windows, saved)]):
-        g = _put(g, winner, windows=each, dim=dim)
-    return (g,)
+    return (_put(g, saved[0], windows=windows),)
+
+
+def _largest(input: Array, windows: tuple[Windows, ...], indices: bool) -> Any:
+    """Max pooling; a window that is a whole image is one along all its numbers in a row."""
+    if len(windows) == 2 and all(each.whole for each in windows):
+        size = windows[0].size * windows[1].size
+        rows = input.reshape((*input.shape[:-2], size))
+        found = _largest(rows, (Windows(size, 1, size, size),), indices)
+        shape = (*input.shape[:-2], 1, 1)
+        return tuple(y.reshape(shape) for y in found) if indices else found.reshape(shape)
+    return _with_indices(input, windows) if indices else _max_pool(input, windows=windows)
 
 
 def _with_indices(input: Array, windows: tuple[Windows, ...]) -> tuple[Array, Tensor]:
     """Max pooling, and where in the flattened axes the winners stand."""
-    winners = max_pool_saved(input, windows=windows)
-    y, indices = input, None
-    for dim, each, winner in zip((-1, -2), windows, winners):
-        y = _pick(y, winner, windows=each, dim=dim)
-        place = _positions(winner, each, dim)
-        if indices is not None:
-            place = place * windows[0].size + indices.gather(dim, place)
-        indices = place
-    assert indices is not None
-    return y, indices
+    (winner,) = max_pool_saved(input, windows=windows)
+    indices = _positions(winner, windows).reshape(winner.shape)
+    return _pick(input, winner, windows=windows), indices
 
 
 # --- the mean -----------------------------------------------------------------------------------
@@ -219,7 +253,7 @@ def _with_indices(input: Array, windows: tuple[Windows, ...]) -> tuple[Array, Te
 
 def _sums(x: Tensor, windows: Windows, dim: int) -> Tensor:
     """The sum of every window along an axis."""
-    if windows.outputs == 1 and windows.length == windows.size:
+    if windows.whole:
         return x.sum(dim, True)
     y = None
     for _, outputs, read in windows.places(x.device):
@@ -237,7 +271,7 @@ def _sums(x: Tensor, windows: Windows, dim: int) -> Tensor:
 def _handed_out(g: Tensor, windows: Windows, dim: int) -> Tensor:
     """The transpose: every number goes to all that its window reads."""
     shape = _resized(g, dim, windows.size)
-    if windows.outputs == 1 and windows.length == windows.size:
+    if windows.whole:
         return g.expand(shape)
     x = g.new_zeros(shape)
     for _, outputs, read in windows.places(g.device):
@@ -275,8 +309,11 @@ def _average(
 ) -> Array:
     """The mean of every window: sums along the last axis and the one before it, divided."""
     x = input.to(torch.float32) if input.dtype in SHORT else input
-    for dim, each in zip((-1, -2), windows):
-        x = _sums(x, each, dim)
+    if all(each.whole for each in windows):
+        x = x.sum([*range(-len(windows), 0)], True)
+    else:
+        for dim, each in zip((-1, -2), windows):
+            x = _sums(x, each, dim)
     return (x * _shares(windows, include, divisor, x)).to(input.dtype)
 
 
@@ -351,6 +388,15 @@ def _windows(
         count = (room + (s - 1 if ceil_mode else 0)) // s + 1
         if ceil_mode and (count - 1) * s >= size + p:
             count -= 1  # the last one would begin in the padding
+        apart = d > 1 and p > 0  # a window's numbers may then lie on both sides of the axis
+        empty = apart and any(
+            -(-max(0, p - o * s) // d) * d + o * s - p >= size for o in range(count)
+        )
+        if empty:
+            raise ValueError(
+                f"{name}: expected a number in every window, got one that sees only padding, of "
+                f"kernel {k} and dilation {d} on an axis of {size} padded by {p}"
+            )
         if count < 1:
             raise ValueError(
                 f"{name}: expected an axis no shorter than the window's {span}, got {size} (and "
@@ -402,6 +448,8 @@ def max_pool1d(
     The cotangent goes to the winner, the first one if there are several, and adds up where a number
     has won in several windows. Padding never wins; a nan does.
 
+    Departs from PyTorch, where a dilated window that sees only padding gives :math:`-\infty`.
+
     Args:
         input: :math:`x` of shape (B, C, T), or (C, T) for one series.
         kernel_size: :math:`k`, numbers in a window.
@@ -417,7 +465,7 @@ def max_pool1d(
 
     Raises:
         ValueError: if the input has other than 2 or 3 axes or one of them no length, a size is out
-            of range, the padding is more than half the kernel, or no window fits.
+            of range, the padding is more than half the kernel, no window fits, or one sees nothing.
 
     Example:
         >>> max_pool1d(torch.tensor([[1.0, 5.0, 2.0, 3.0]]), 2)
@@ -428,7 +476,7 @@ def max_pool1d(
     Chapter: ``images/pooling``.
     """
     windows = _windows("max_pool1d", input, 1, kernel_size, stride, padding, dilation, ceil_mode)
-    return _with_indices(input, windows) if return_indices else _max_pool(input, windows=windows)
+    return _largest(input, windows, return_indices)
 
 
 @implements("max_pool2d")
@@ -450,6 +498,8 @@ def max_pool2d(
     winner, the first one in the order of reading if there are several, and adds up where a number
     has won in several windows.
 
+    Departs from PyTorch, where a dilated window that sees only padding gives :math:`-\infty`.
+
     Args:
         input: :math:`x` of shape (B, C, H, W), or (C, H, W) for one image.
         kernel_size: :math:`k, k'`, height and width of a window, or one number for both. So the
@@ -466,7 +516,7 @@ def max_pool2d(
 
     Raises:
         ValueError: if the input has other than 3 or 4 axes or one but the batch no length, a size
-            is out of range, the padding is more than half the kernel, or no window fits.
+            is out of range, the padding is too much, no window fits, or one sees nothing.
 
     Example:
         >>> x = torch.tensor([[[1.0, 2.0, 0.0, 1.0], [5.0, 3.0, 2.0, 4.0]]])
@@ -478,7 +528,7 @@ def max_pool2d(
     Chapter: ``images/pooling``.
     """
     windows = _windows("max_pool2d", input, 2, kernel_size, stride, padding, dilation, ceil_mode)
-    return _with_indices(input, windows) if return_indices else _max_pool(input, windows=windows)
+    return _largest(input, windows, return_indices)
 
 
 @implements("avg_pool1d")
@@ -658,7 +708,7 @@ def adaptive_max_pool1d(
     Chapter: ``images/pooling``.
     """
     windows = _adaptive("adaptive_max_pool1d", input, 1, output_size)
-    return _with_indices(input, windows) if return_indices else _max_pool(input, windows=windows)
+    return _largest(input, windows, return_indices)
 
 
 @implements("adaptive_max_pool2d")
@@ -695,4 +745,4 @@ def adaptive_max_pool2d(
     Chapter: ``images/pooling``.
     """
     windows = _adaptive("adaptive_max_pool2d", input, 2, output_size)
-    return _with_indices(input, windows) if return_indices else _max_pool(input, windows=windows)
+    return _largest(input, windows, return_indices)

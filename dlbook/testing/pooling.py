@@ -40,7 +40,7 @@ def pooled(
 
     Example:
         >>> x = torch.tensor([3.0, 5.0, 1.0])
-        >>> pooled(x, [2], [1], [0], [1], False, lambda found, places, n: float(max(found)))
+        >>> pooled(x, [2], [1], [0], [1], False, lambda found, _places, _n: float(max(found)))
         [5.0, 5.0]
     """
     counts = []

@@ -380,6 +380,43 @@ def norms_compiled() -> Iterator[Case]:
         yield Case(f"{name} {words}, compiled", ours, theirs, "torch compiled", 1.5)
 
 
+# --- pooling ------------------------------------------------------------------------------------
+
+POOLS: dict[str, tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]] = {
+    "max_pool1d": (((64, 32, 128), (2,)),),
+    "max_pool2d": (
+        ((64, 6, 28, 28), (2,)),
+        ((64, 32, 28, 28), (2,)),
+        ((16, 64, 55, 55), (3, 2)),
+        ((8, 64, 112, 112), (3, 2, 1)),
+        ((16, 128, 28, 28), (3, 1, 1)),
+    ),
+    "avg_pool1d": (((64, 32, 128), (2,)),),
+    "avg_pool2d": (
+        ((64, 6, 28, 28), (2,)),
+        ((16, 64, 55, 55), (3, 2)),
+        ((64, 32, 28, 28), (3, 1, 1)),
+    ),
+    "adaptive_max_pool1d": (((64, 32, 128), (1,)),),
+    "adaptive_max_pool2d": (((64, 128, 7, 7), (1,)), ((64, 64, 13, 13), (6,))),
+    "adaptive_avg_pool1d": (((64, 32, 128), (1,)),),
+    "adaptive_avg_pool2d": (((64, 512, 7, 7), (1,)), ((64, 64, 13, 13), (6,))),
+}
+
+
+def pools() -> Iterator[Case]:
+    from dlbook import ops
+
+    torch.ones(31 << 18)  # as above, lest anybody is timed while fetching memory
+    for name, cases in POOLS.items():
+        for shape, sizes in cases:
+            args = (torch.randn(shape), *sizes)
+            ours, theirs = (both_ways(getattr(lib, name), *args) for lib in (ops, functional))
+            # kernel, stride and padding; of the adaptive ones the output
+            words = f"{name} {'×'.join(map(str, shape))}, {','.join(map(str, sizes))}"
+            yield Case(words, ours, theirs, "torch", 2.0, (f"ops.{name}",))
+
+
 def compiled() -> Iterator[Case]:
     from dlbook import ops
 
@@ -453,6 +490,7 @@ GROUPS = (
     fused,
     activations,
     norms,
+    pools,
     compiled,
     norms_compiled,
 )

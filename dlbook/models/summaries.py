@@ -11,7 +11,7 @@ is called the jump. The input sees itself: :math:`l = h = 0`, :math:`j = 1`. A l
 
 The size, :math:`h - l + 1`, grows by :math:`(k - 1) d j`. Where paths meet, in a sum or side by
 side, the outermost ends count. It is what a unit can see at most: near an edge part of it lies in
-the padding.
+the padding. What a normalisation knows of the rest of the image, by way of a mean, is not counted.
 
 Chapter: CNN architectures, in the part on images.
 """
@@ -146,14 +146,15 @@ def _adaptive(before: _Sight, output: Tensor) -> _Sight | None:
     axes = []
     for a, n, m in zip(before.axes, before.units, count):
         reach = max(-((i + 1) * n // -m) - i * n // m for i in range(m)) - 1
-        axes.append(_Stretch(a.low, a.high + reach * a.jump, a.jump * Fraction(n, m)))
+        step = Fraction(n, m) if m > 1 else 1
+        axes.append(_Stretch(a.low, a.high + reach * a.jump, a.jump * step))
     return _Sight(tuple(axes), count)
 
 
 def _all_units(before: _Sight) -> _Sight:
-    """What a unit sees that is connected to all of them."""
+    """What a unit sees that is connected to all of them: a window as large as the image."""
     axes = tuple(
-        _Stretch(a.low, a.high + (n - 1) * a.jump, a.jump * n)
+        _Stretch(a.low, a.high + (n - 1) * a.jump, a.jump)
         for a, n in zip(before.axes, before.units)
     )
     return _Sight(axes, (1,) * len(axes))
@@ -169,7 +170,13 @@ def _sees(module: nn.Module, before: Any, inputs: Tensor, output: Tensor) -> Any
         return _adaptive(before, output)
     if hasattr(module, "in_features") and output.ndim == 2:
         return _all_units(before)
+    if output.shape == inputs.shape and not _matrices(module):
+        return before  # activations; and normalisations, by whose means a unit sees all in truth
     return getattr(output, _MARK, None)
+
+
+def _matrices(module: nn.Module) -> bool:
+    return any(p.ndim > 1 for p in module.parameters(recurse=False))
 
 
 # --- multiplications ----------------------------------------------------------------------------
@@ -186,8 +193,7 @@ def _multiply_adds(module: nn.Module, inputs: Tensor, output: Tensor) -> int | N
             return math.prod(output.shape[1:-1]) * weight.numel()
         if hasattr(module, "num_embeddings"):
             return 0
-    matrices = any(p.ndim > 1 for p in module.parameters(recurse=False))
-    return None if matrices else 0
+    return None if _matrices(module) else 0
 
 
 # --- rows ---------------------------------------------------------------------------------------
@@ -206,7 +212,8 @@ class LayerSummary:
         multiply_adds: products of a weight and an input, for one example; None if not known.
         receptive_field: the size of what a unit sees of the input, in pixels along every axis; None
             where the input has no such axes, or where it is not known.
-        jump: how many pixels further the next unit looks, along every axis.
+        jump: how many pixels further the next unit looks, along every axis; where there is but one,
+            how far apart those were that it sees.
         start: the first pixel that the first unit sees, along every axis; below 0 in the padding.
     """
 

@@ -9,6 +9,7 @@ from dlbook.testing._row import Kind, Row
 
 ROOMS = (
     "activations",
+    "architectures",
     "arithmetic",
     "convolution",
     "init",
@@ -58,6 +59,14 @@ exemptions: Mapping[str, str] = {
     "models.Separation": "a record; tests/test_neurons.py",
     "models.ThresholdUnit": "whole truth tables; tests/test_neurons.py",
     "models.*ummary": "counts and a table of them; tests/test_summaries.py",
+    "models.AlexNet*": "too large for a row; tests/test_architectures.py",
+    "models.C3_TABLE": "a table; tests/test_architectures.py",
+    "models.GoogLeNet*": "too large for a row; tests/test_architectures.py",
+    "models.ResNet": "too large for a row; tests/test_architectures.py",
+    "models.digit_bitmaps": "drawings; tests/test_architectures.py",
+    "models.*resnet*": "make networks that are tested; tests/test_architectures.py",
+    "models.projection": "makes two layers; tests/test_architectures.py",
+    "models.vgg*": "make networks that are tested; tests/test_architectures.py",
     "models.binary_inputs": "counts; tests/test_neurons.py",
     "models.retina": "compared with torch's interpolation; tests/test_neurons.py",
     "models.separation": "a proof's two constants; tests/test_neurons.py",

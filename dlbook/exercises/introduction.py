@@ -50,18 +50,20 @@ chain.wrong_value((math.log(2), 4.5), "slopes in a chain are multiplied; these w
 
 codes = Exercise(
     "introduction.how-many-things",
-    "How many things can ten units tell apart?",
+    "How many things can twelve units tell apart?",
     kind="predict",
     effort=1,
     statement=r"""
-    Ten units are each on or off. How many things can they name, if (a) exactly one unit is on for each
-    thing; (b) exactly two are on; (c) any pattern may be used, all off and all on included? And (d): a model gives
-    each thing of (c) a price, a weighted sum of the ten units and a constant. To how many of the things, at most, can one give prices at will
-    before the other prices are settled? Four whole numbers.
+    Twelve units are each on or off. How many things can they name, if (a) exactly one unit is on for each
+    thing; (b) exactly three are on; (c) any pattern may be used, all off and all on included? And (d): a model gives
+    each thing of (c) a price, a weighted sum of the twelve units and a constant. Pick some of the things, as you like, and let
+    somebody else set their prices. How many can you pick at most, if the model must fit these prices whatever they are? Four whole
+    numbers.
     """,
     hints=[
-        "For (b): ten ways to choose the first unit, nine for the second, and their order does not matter.",
-        "For (c): each further unit doubles the number of patterns. For (d): how many parameters are free?",
+        "For (b): twelve ways to choose the first unit, eleven for the second, ten for the third, and their order does not matter.",
+        "For (c): each further unit doubles the number of patterns. For (d): how many parameters are free, and for which "
+        "things can you set them one after the other?",
     ],
 )
 
@@ -73,20 +75,23 @@ def counts():
 
 @codes.reference
 def counts_reference():
-    return 10, math.comb(10, 2), 2**10, 11
+    # (d) The price of "all off" is the constant. The price of "only unit i on" then settles
+    # weight i. So 1 + 12 prices can be fitted, whatever they are. For 14 things there would be
+    # 14 equations in 13 parameters: some prices solve none.
+    return 12, math.comb(12, 3), 2**12, 1 + 12
 
 
 codes.wrong_value(
-    (10, 90, 1024, 11), "in (b) the two units have no order: each pair was counted twice"
+    (12, 1320, 4096, 13), "in (b) the three units have no order: each set was counted six times"
 )
 codes.wrong_value(
-    (10, 100, 1024, 11), "in (b) two different units are on, and their order does not matter"
+    (12, 1728, 4096, 13), "in (b) three different units are on, and their order does not matter"
 )
-codes.wrong_value((10, 45, 1023, 11), "in (c) the pattern with all units off counts, too")
-codes.wrong_value((10, 45, 100, 11), "in (c) each unit doubles the number of patterns")
-codes.wrong_value((10, 45, 1024, 10), "in (d) the constant is a parameter, too")
+codes.wrong_value((12, 220, 4095, 13), "in (c) the pattern with all units off counts, too")
+codes.wrong_value((12, 220, 144, 13), "in (c) each unit doubles the number of patterns")
+codes.wrong_value((12, 220, 4096, 12), "in (d) the constant is a parameter, too")
 codes.wrong_value(
-    (10, 45, 1024, 1024), "in (d) the model has one parameter for each unit, not for each pattern"
+    (12, 220, 4096, 4096), "in (d) the model has one parameter for each unit, not for each pattern"
 )
 
 # --- derive ---------------------------------------------------------------------------------
@@ -97,12 +102,12 @@ undefined = Exercise(
     kind="derive",
     effort=2,
     statement=r"""
-    On what share of the line is $\log(\cos(a \sin x))$ undefined, if $\tfrac{\pi}{2} < a < \tfrac{3\pi}{2}$? Write it as
-    `undefined_share(a)`, a number between 0 and 1.
+    On what share of the line is $\log(\cos(c \sin x))$ undefined, if $\tfrac{\pi}{2} < c < \tfrac{3\pi}{2}$? Write it as
+    `undefined_share(c)`, a number between 0 and 1.
     """,
     hints=[
-        "The logarithm needs a cosine above 0. For which values of $a\\sin x$, between $-a$ and $a$, is it not?",
-        r"So $|\sin x|$ must not reach $\pi/2a$. In a whole turn of $x$, how long is the stretch around each of "
+        "The logarithm needs a cosine above 0. For which values of $c\\sin x$, between $-c$ and $c$, is it not?",
+        r"So $|\sin x|$ must not reach $\pi/(2c)$. In a whole turn of $x$, how long is the stretch around each of "
         r"the two peaks of $|\sin x|$ where it does? The arcsine says where the stretch begins.",
     ],
     atol=1e-9,
@@ -110,13 +115,18 @@ undefined = Exercise(
 
 
 @undefined.stub
-def undefined_share(a):
-    """Return the share of the line where log(cos(a sin x)) is undefined; π/2 < a < 3π/2."""
+def undefined_share(c):
+    """Return the share of the line where log(cos(c sin x)) is undefined; π/2 < c < 3π/2."""
 
 
 @undefined.reference
-def undefined_share_reference(a):
-    return 1 - 2 * math.asin(math.pi / (2 * a)) / math.pi
+def undefined_share_reference(c):
+    # The inside u = c sin x runs from -c to c, within 3π/2 of 0. There cos u <= 0 just if
+    # |u| >= π/2, that is |sin x| >= π / (2c) = sin(start), with start = asin(π / (2c)).
+    # Around the peak of the sine that holds from start to π - start, around its trough as long
+    # again: 2 (π - 2 start) of each turn 2π, which is the share 1 - 2 start / π.
+    start = math.asin(math.pi / (2 * c))
+    return 1 - 2 * start / math.pi
 
 
 @undefined.inputs
@@ -124,21 +134,21 @@ def undefined_inputs(random):
     return (random.number(1.6, 4.7),)
 
 
-@undefined.wrong("the sine has troughs, too: cos does not mind the sign of a sin x")
-def undefined_share_peaks(a):
-    return 0.5 - math.asin(math.pi / (2 * a)) / math.pi
+@undefined.wrong("the sine has troughs, too: cos does not mind the sign of c sin x")
+def undefined_share_peaks(c):
+    return 0.5 - math.asin(math.pi / (2 * c)) / math.pi
 
 
 @undefined.wrong("that is the share where it is defined")
-def undefined_share_rest(a):
-    return 2 * math.asin(math.pi / (2 * a)) / math.pi
+def undefined_share_rest(c):
+    return 2 * math.asin(math.pi / (2 * c)) / math.pi
 
 
 @undefined.wrong(
     "that is the share of heights between −1 and 1; the sine does not pass all of them equally fast"
 )
-def undefined_share_heights(a):
-    return 1 - math.pi / (2 * a)
+def undefined_share_heights(c):
+    return 1 - math.pi / (2 * c)
 
 
 doubling = Exercise(
@@ -165,6 +175,8 @@ def doubling_time(factor, months):
 
 @doubling.reference
 def doubling_time_reference(factor, months):
+    # If it doubles every T months, it grows 2^(months / T)-fold. Set that equal to factor and take
+    # logarithms to base 2: months / T = log2(factor).
     return months / math.log2(factor)
 
 
@@ -190,43 +202,70 @@ def doubling_time_e(factor, months):
     return months / math.log(factor)
 
 
+@doubling.wrong(
+    "that is the time to grow tenfold: doublings are counted by the logarithm to base 2"
+)
+def doubling_time_ten(factor, months):
+    return months / math.log10(factor)
+
+
+@doubling.wrong("the number of doublings need not be whole: do not round it")
+def doubling_time_rounded(factor, months):
+    return months / round(math.log2(factor))
+
+
 # --- program --------------------------------------------------------------------------------
 
 composing = Exercise(
     "introduction.compose",
-    "A machine that composes, with the slope",
+    "A machine that composes, with the slopes backwards",
     kind="program",
     effort=2,
     statement=r"""
     A step is a pair of Python functions: a function of one number, and its slope. Write
-    `compose(steps, x)`: it applies the steps to `x`, the first one first, and returns the value and the slope of
-    the whole composition. With no steps at all it is the function $f(x) = x$.
+    `compose(steps, x)`: it applies the steps to `x`, the first one first, and returns the value of the whole composition and a list
+    of slopes, as they stand under the boxes of the chapter's graph. Entry $i$ says how much the last value moves, for each unit by which
+    what step $i$ receives does; one entry more, at the end, is 1. With no steps at all it is the function $f(x) = x$.
     """,
     hints=[
-        "Go through the steps once and carry two numbers along: the value so far and the slope so far.",
-        "A step multiplies the slope so far by its own slope, taken at the value that it receives.",
+        "First forwards: keep what each step receives. Then from the last step back to the first.",
+        "The list is built from its end, which is 1. A step multiplies the entry behind it by its own slope, taken at the value "
+        "that it received.",
     ],
-    outputs=("value", "slope"),
+    outputs=("value", "slopes"),
 )
 
 
 @composing.stub
 def compose(steps, x):
-    """Return the value and the slope of the composition at x.
+    """Return the value of the composition at x, and its slope by what each step receives.
 
     Args:
         steps: a list of pairs (function, slope), the innermost first.
         x: a number.
+
+    Returns:
+        The value, and a list of len(steps) + 1 numbers, of which the first is the slope by x and
+        the last is 1.
     """
+
+
+def _received(steps, x):
+    values = [x]
+    for function, _ in steps:
+        values.append(function(values[-1]))
+    return values
 
 
 @composing.reference
 def compose_reference(steps, x):
-    value, slope = x, 1.0
-    for function, derivative in steps:
-        slope = slope * derivative(value)
-        value = function(value)
-    return value, slope
+    values = [x]
+    for function, _ in steps:
+        values.append(function(values[-1]))
+    slopes = [1.0]
+    for (_, slope), received in zip(reversed(steps), reversed(values[:-1])):
+        slopes.append(slopes[-1] * slope(received))
+    return values[-1], slopes[::-1]
 
 
 @composing.inputs
@@ -249,38 +288,46 @@ def composing_empty(random):
 
 @composing.wrong("each slope must be taken at what its step receives, not at x")
 def compose_at_x(steps, x):
-    value, slope = x, 1.0
-    for function, derivative in steps:
-        slope = slope * derivative(x)
-        value = function(value)
-    return value, slope
+    value, slopes = _received(steps, x)[-1], [1.0]
+    for _, slope in reversed(steps):
+        slopes.append(slopes[-1] * slope(x))
+    return value, slopes[::-1]
 
 
 @composing.wrong("each slope was taken at what its step returns: use the value before the step")
 def compose_after(steps, x):
-    value, slope = x, 1.0
-    for function, derivative in steps:
-        value = function(value)
-        slope = slope * derivative(value)
-    return value, slope
+    values, slopes = _received(steps, x), [1.0]
+    for (_, slope), after in zip(reversed(steps), reversed(values[1:])):
+        slopes.append(slopes[-1] * slope(after))
+    return values[-1], slopes[::-1]
 
 
 @composing.wrong("the first step of the list is applied first: you began with the last")
 def compose_backwards(steps, x):
-    value, slope = x, 1.0
-    for function, derivative in reversed(steps):
-        slope = slope * derivative(value)
-        value = function(value)
-    return value, slope
+    return compose_reference(steps[::-1], x)
 
 
-@composing.wrong("slopes in a chain are multiplied, not added")
-def compose_sum(steps, x):
-    value, slope = x, 0.0
-    for function, derivative in steps:
-        slope = slope + derivative(value)
-        value = function(value)
-    return value, slope
+@composing.wrong(
+    "these are the slopes of each value by x: asked is the slope of the last value by each"
+)
+def compose_forwards(steps, x):
+    values, slopes = _received(steps, x), [1.0]
+    for (_, slope), received in zip(steps, values[:-1]):
+        slopes.append(slopes[-1] * slope(received))
+    return values[-1], slopes
+
+
+@composing.wrong("the slopes stand from the last to the first: turn the list round")
+def compose_turned(steps, x):
+    value, slopes = compose_reference(steps, x)
+    return value, slopes[::-1]
+
+
+@composing.wrong("slopes in a chain are multiplied: these are each step's own")
+def compose_own(steps, x):
+    values = _received(steps, x)
+    own = [slope(received) for (_, slope), received in zip(steps, values[:-1])]
+    return values[-1], [*own, 1.0]
 
 
 stump = Exercise(
@@ -295,8 +342,8 @@ stump = Exercise(
     those that always say "yes" or always "no". (If several are best, any of them will do.)
     """,
     hints=[
-        "Between two neighbouring features all $t$ make the same mistakes: try one $t$ for each gap.",
-        "It suffices to try each feature itself as $t$, and one $t$ above all of them.",
+        "Move $t$ from one number to a slightly larger one. When do the model's answers change?",
+        "How many different rows of answers can the model give to $N$ different numbers? Try a $t$ for each of them.",
     ],
     axes={"feature": "N", "answer": "N"},
 )
@@ -346,7 +393,7 @@ def stump_judge(got, feature, answer):
     yes = feature[answer == 1]
     if len(yes) and t == yes.min().item():
         return "the lowest feature with answer yes may lie below many with answer no"
-    return f"this threshold makes {made} mistakes; there is one that makes {best}"
+    return f"mistakes of this threshold: {made}; of a best one: {best}"
 
 
 @stump.inputs
@@ -414,6 +461,9 @@ def prices():
 
 @exception.reference
 def prices_reference():
+    # For sums, price(round, red) + price(square, blue) = price(round, blue) + price(square, red):
+    # both are all four numbers added up. Four errors below 4 would let the two diagonals of the
+    # true prices differ by less than 16. Here they differ by 20.
     return (10, 0, 0, 10)
 
 
@@ -430,7 +480,7 @@ def exception_judge(got):
     if error < 1e-9:
         return "a sum fits these prices exactly: the diagonals add up to the same"
     if error < 4:
-        return f"the best sum is wrong by only {error:.2g} at most: let the diagonals differ more"
+        return f"the best sum is wrong by only {error:.6g} at most: let the diagonals differ more"
     return None
 
 
@@ -453,12 +503,14 @@ fooled = Exercise(
     Somebody trains $K$ readers, tries all of them on the test part of $n$ digits, and reports the best. Suppose that they are
     all equally good: each reads any digit rightly with probability $p$, independently of everything else. By how much does the
     report flatter them, on average? Write `flattery(K, n, p)`: the expectation of the largest of the $K$ shares, less $p$.
-    Compute it exactly, not by trying it out.
+    Compute it exactly, not by trying it out. (An expectation is a mean weighted by probability; the chapter on
+    [probability](probability.md) defines it. If these words are new to you, come back after it.)
     """,
     hints=[
-        "The largest of $K$ independent counts is at most $c$ just if all of them are. With what probability is that?",
-        "One count follows the binomial distribution. And for a whole number from 0 to $n$, the expectation is the sum, "
-        "over $c = 0, \\dots, n - 1$, of the probability that it exceeds $c$.",
+        r"One reader's count is $c$ with probability $\binom{n}{c}p^c(1-p)^{n-c}$ (the *binomial* distribution). The largest of "
+        r"$K$ independent counts is at most $c$ just if all of them are. With what probability is that?",
+        "A whole number from 0 to $n$ is the sum of ones, one for each $c = 0, \\dots, n - 1$ that it exceeds. What is the expectation "
+        "of such a one?",
     ],
     atol=1e-9,
 )
@@ -477,6 +529,9 @@ def flattery(K, n, p):
 
 @fooled.reference
 def flattery_reference(K, n, p):
+    # The largest count M is the number of c in 0..n-1 with M > c, so its expectation is the sum of
+    # P(M > c) = 1 - P(M <= c) over these c. All K counts are at most c with probability
+    # P(M <= c) = P(one count <= c)^K, as they are independent.
     total, below = 0.0, 0.0
     for c in range(n):
         below += math.comb(n, c) * p**c * (1 - p) ** (n - c)  # one count is at most c

@@ -227,6 +227,7 @@ def test_a_typical_wrong_answer_is_recognised() -> None:
         (lambda X, b: X.clone(), ["the input `X`, unchanged"]),
         (lambda X, b: X * 0, ["zero everywhere"]),
         (lambda X, b: (2 * X + b) * (1 + 1e-3 * torch.sin(X)), ["nearly right"]),
+        (lambda X, b: (2 * X + b) * (1 + 8e-4), ["nearly right", "off by 0.0008"]),
         (lambda X, b: (2 * X + b).flip(1), ["the right values in the wrong places"]),
         (lambda X, b: 2 * X + b**2, ["expected", "got"]),
         (lambda X, b: (2 * X + b).flip(0), ["right for a single sample, but for a batch"]),

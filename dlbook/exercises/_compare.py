@@ -307,7 +307,7 @@ def _number_pattern(g: Tensor, e: Tensor, tolerance: Tolerance, setting: Setting
     finite = g.isfinite() & e.isfinite()
     if not g.is_complex() and bool(finite.all()):
         factor = _factor(g, e, tolerance)
-        if factor is not None:
+        if factor is not None and abs(factor - 1) >= 1e-3:
             return _factor_text(factor, e, setting, path)
     if g.dim() == 2 and g.shape[0] == g.shape[1] and close(g.T, e, tolerance):
         return f"{path} is transposed"

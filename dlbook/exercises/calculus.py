@@ -33,6 +33,11 @@ def quotients():
 
 @three_quotients.reference
 def quotients_reference():
+    """(x + h)² − x² = 2xh + h²; divided by h, that is 2x + h.
+
+    (x + h)² − (x − h)² = 4xh; divided by 2h, that is 2x.
+    (x + h)³ − (x − h)³ = 6x²h + 2h³; divided by 2h, that is 3x² + h².
+    """
     x, h = 3, 0.1
     return 2 * x + h, 2 * x, 3 * x**2 + h**2
 
@@ -42,6 +47,8 @@ three_quotients.wrong_value((6.1, 6.1, 27.91), "those are three forward quotient
 three_quotients.wrong_value((6.1, 6, 27), "the cube leaves something over: h³ has no partner")
 three_quotients.wrong_value((6.1, 6, 27.1), "what the cube leaves over is h³ divided by h")
 three_quotients.wrong_value((6.1, 6, 27.02), "divide by 2h at the end: both halves give an h³")
+
+three_quotients.wrong_value((0.61, 1.2, 5.402), "those are the changes: divide them by the nudge")
 
 mixed = Exercise(
     "calculus.mixed-partials",
@@ -76,6 +83,13 @@ def two_orders():
 
 @mixed.reference
 def two_orders_reference():
+    """The fraction is −1 + 2x²/(x² + y²). At a point (0, y) other than the origin, f is therefore
+    −xy + o(x), and the slope by x is −y; at the origin it is 0, which is −y, too. Along the axis
+    it changes by −1 for each unit of y. Exchanging x and y turns f into −f: the other is +1.
+
+    The broken condition: away from the origin the two orders agree, but with 1 on the x axis and
+    −1 on the y axis. So the second derivatives are not continuous at the origin.
+    """
     return (-1, 1)
 
 
@@ -118,6 +132,12 @@ def length_derivatives(x):
 
 @length.reference
 def length_derivatives_reference(x):
+    """r² = x·x has the gradient 2x, and by the chain rule 2r ∇r. So ∇r = x/r.
+
+    Move x by d. Then r becomes r + x·d/r + o(‖d‖), and 1/r becomes 1/r − x·d/r³ + o(‖d‖). The
+    product of 1/r and x gains d/r − x (x·d)/r³, which is (I/r − x xᵀ/r³) d: this matrix is the
+    Hessian. With unit = x/r it is (I − unit unitᵀ)/r, and it turns x into 0.
+    """
     r = x.norm()
     unit = x / r
     return unit, (torch.eye(len(x), dtype=x.dtype) - unit[:, None] * unit) / r
@@ -188,6 +208,10 @@ def stretch_gradient(x, A):
 
 @stretch.reference
 def stretch_gradient_reference(x, A):
+    """Take the gradient on both sides of q · (xᵀx) = xᵀAx, on the left by the product rule:
+
+    (xᵀx) ∇q + q · 2x = (A + Aᵀ) x. Solve for ∇q.
+    """
     q = (x @ A @ x) / (x @ x)
     return (A @ x + A.mT @ x - 2 * q * x) / (x @ x)
 
@@ -225,7 +249,7 @@ bend = Exercise(
     "calculus.second-difference",
     "The best nudge for a second derivative",
     kind="derive",
-    effort=3,
+    effort=2,
     statement=r"""
     The quotient
 
@@ -263,6 +287,12 @@ def best_nudge(delta, F):
 
 @bend.reference
 def best_nudge_reference(delta, F):
+    """f(x ± h) = f ± f'h + f''h²/2 ± f'''h³/6 + f''''h⁴/24. The odd powers cancel in the sum, so
+
+    (f(x + h) − 2f(x) + f(x − h))/h² = f'' + 2 f''''h²/24: the error is F h²/12. The values add
+    at most (δ + 2δ + δ)/h² = 4δ/h². The slope of the sum by h is F h/6 − 8δ/h³. It is 0 where
+    h⁴ = 48δ/F, and as the sum grows without bound on both sides, this is its smallest value.
+    """
     h = (48 * delta / F) ** 0.25
     return h, h**2 * F / 12 + 4 * delta / h**2
 
@@ -306,8 +336,8 @@ root = Exercise(
     statement=r"""
     To follow a level line, the chapter moved $y$ to where a linear model said the right value would be, and
     repeated that. Do the same for $D$ equations with $D$ unknowns: given a function $\mathbf g$ that takes a vector of
-    $D$ numbers to one of $D$ numbers, its Jacobian, and a start not far from a place where all outputs are zero,
-    find that place to ten digits. Write `vanish(g, jacobian, x)`. `torch.linalg.solve(A, b)` returns the
+    $D$ numbers to one of $D$ numbers, its Jacobian, and a start not far from a place where all outputs are zero
+    and the Jacobian can be inverted, find that place to ten digits. Write `vanish(g, jacobian, x)`. `torch.linalg.solve(A, b)` returns the
     $\mathbf u$ with $\mathbf A\mathbf u = \mathbf b$.
     """,
     hints=[
@@ -333,6 +363,7 @@ def vanish(g, jacobian, x):
 
 @root.reference
 def vanish_reference(g, jacobian, x):
+    """The model g + G d is zero for the d with G d = −g. Go there, and ask a new model."""
     for _ in range(20):
         x = x - torch.linalg.solve(jacobian(x), g(x))
     return x
@@ -402,7 +433,7 @@ fooled = Exercise(
     """,
     hints=[
         "A central quotient is blind to one kind of function altogether. Which?",
-        "Add such a function, with a kink at 0, to one whose slope is 7.",
+        "The central quotient of a sum is the sum of the central quotients.",
     ],
 )
 
@@ -438,13 +469,18 @@ def fooled_judge(got, x):
         return "that function has no value at some of the places"
     n = len(x) // 2
     h, above, middle, below = x[:n], got[:n], got[n], got[n + 1 :]
-    if max(abs(above[0] - middle), abs(below[0] - middle)) > 1e-3:
+    if max(abs(above[0] - middle), abs(below[0] - middle)) > 1e-12:
         return "that function jumps at 0: it has to be continuous"
     if middle != 0:
         return f"f(0) is {middle:.2g}, not 0"
     central = (above - below) / (2 * h)
     if (central - 7).abs().max() > 1e-6:
         worst = (central - 7).abs().argmax()
+        if 7 * h[worst] < 1e-12 * max(abs(above[worst]), abs(below[worst])):
+            return (
+                f"at x = {h[worst]:.2g} the function is so much larger than 7x that a slope of 7 is "
+                "rounded away: take a kink that is no steeper than straight lines"
+            )
         return f"the central quotient with h = {h[worst]:.2g} is {central[worst]:.6g}, not 7"
     gap = (above - middle) / h - (middle - below) / h
     if gap.abs().min() < 1 - 1e-6:
@@ -483,9 +519,14 @@ def kinked_lifted(x):
     return 7 * x + torch.sqrt(x * x + 1e-20)
 
 
+@fooled.wrong("a slope of 7 is rounded away", match=False)
+def kinked_steep(x):
+    return 7 * x + abs(x).pow(0.9)
+
+
 @fooled.wrong("that function jumps at 0: it has to be continuous")
 def kinked_jump(x):
-    return 7 * x + (x > 0)
+    return 7 * x + abs(x) + 1e-4 * (x != 0)
 
 
 # --- extend ---------------------------------------------------------------------------------
@@ -498,11 +539,11 @@ complex_step = Exercise(
     statement=r"""
     Rounding spoils difference quotients because they subtract two numbers that are nearly equal.
     A complex nudge does without the subtraction: move $x$ by $\mathrm i h$ with $\mathrm i^2 = -1$. For functions made of
-    $+$, $-$, $\times$, $\div$, exponentials, and roots and logarithms of numbers above 0, Taylor's model holds for
+    $+$, $-$, $\times$, $\div$, exponentials, sines, and roots and logarithms of numbers above 0, Taylor's model holds for
     such nudges, too. (It does not for $|x|$, a maximum, or whatever asks for a sign.) What are its real and its
     imaginary part? Use the answer to write `slope(f, x)`, correct to a relative error of
-    $10^{-13}$. The functions detach their input, so a tape is of no use. (`torch.complex(a, b)` is $a + \mathrm i b$, for two tensors of one type; its parts are `.real`
-    and `.imag`.)
+    $10^{-13}$. The functions detach their input, so a tape is of no use. (`torch.complex(a, b)` is $a + \mathrm i b$, for two tensors of
+    one type, here `torch.float64`; its parts are `.real` and `.imag`.)
     """,
     hints=[
         r"$f(x + \mathrm ih) = f(x) + \mathrm ih f'(x) - \tfrac12h^2f''(x) - \dots$ Which part holds the slope, and times what?",
@@ -526,6 +567,10 @@ def slope(f, x):
 
 @complex_step.reference
 def slope_reference(f, x):
+    """The real part of f(x + ih) is f − h²f''/2 + …, the imaginary part h f' − h³f'''/6 + …
+
+    Divided by h, the latter is f' up to h²f'''/6. With h = 1e-20 that is lost in the rounding.
+    """
     h = torch.tensor(1e-20, dtype=x.dtype)
     return f(torch.complex(x, h)).imag / h
 
@@ -565,3 +610,8 @@ def slope_coarse(f, x):
 )
 def slope_central(f, x):
     return (f(x + 6e-6) - f(x - 6e-6)) / 1.2e-5
+
+
+@complex_step.wrong("the nudge was rounded to single precision: make it with dtype=torch.float64")
+def slope_single(f, x):
+    return f(torch.complex(x, torch.tensor(1e-20).double())).imag / 1e-20

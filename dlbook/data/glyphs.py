@@ -39,7 +39,7 @@ from torch import Tensor
 
 from dlbook.data.splits import Part, Splits
 
-__all__ = ["FONTS", "Distortion", "Glyphs", "load"]
+__all__ = ["FONTS", "HANDWRITTEN", "Distortion", "Glyphs", "load"]
 
 FONTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -131,6 +131,23 @@ class Distortion:
                     f"Distortion: {field.name} expects a number >= {low:g}{upper}, got {value!r}"
                 )
 
+
+HANDWRITTEN = Distortion(
+    degrees=20.0,
+    shear=0.4,
+    scale=0.15,
+    stretch=0.2,
+    shift=0.04,
+    elastic=0.05,
+    smoothness=0.2,
+    thickness=0.05,
+    noise=0.15,
+)
+"""As far as hands stray: what a network learns from these helps it to read handwritten digits.
+
+Chosen among a dozen by how a small convolutional network, trained on printed digits of 8 × 8
+pixels so distorted, did on the validation part of :mod:`dlbook.data.digits`.
+"""
 
 STRAIGHT = Distortion(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 

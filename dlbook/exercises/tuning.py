@@ -16,7 +16,7 @@ nine = Exercise(
     effort=1,
     statement=r"""
     You can afford 16 trials for two hyperparameters, of which only one matters: its good values
-    are a strip of 0.08 of its range, at a place that is as likely as any other. Give three numbers: the
+    are a strip of 0.08 of its range, at a place that is as likely as any other (what sticks out at one end comes in at the other). Give three numbers: the
     probability that a grid of four by four hits the strip; the probability that 16 random trials
     do; and the least number of random trials that hit it with a probability of at least 0.99. Three digits behind the point
     are enough.
@@ -26,6 +26,7 @@ nine = Exercise(
         "For the last, take the logarithm of the probability that all trials miss.",
     ],
     atol=0.0006,
+    outputs=("the grid's probability", "random search's probability", "the number of trials"),
 )
 
 
@@ -63,6 +64,7 @@ rungs = Exercise(
         "Write the table: trials and epochs of each rung. There are four.",
         "A trial that continues pays for the difference of two budgets only.",
     ],
+    outputs=("with checkpoints", "without them", "without halving"),
 )
 
 
@@ -172,6 +174,9 @@ def median_and_mean(a, b):
 
 @log_uniform.reference
 def median_and_mean_reference(a, b):
+    # Median: log(x/a) / log(b/a) = 1/2, so that x/a = √(b/a) and x = √(ab).
+    # Density: P(X < x) = log(x/a) / log(b/a) has the derivative p(x) = 1 / (x log(b/a)).
+    # Expectation: in ∫ x p(x) dx from a to b the x cancel: (b − a) / log(b/a).
     return math.sqrt(a * b), (b - a) / math.log(b / a)
 
 
@@ -205,12 +210,12 @@ two = Exercise(
     "tuning.best-of-two",
     "The better of two equals",
     kind="derive",
-    effort=3,
+    effort=2,
     statement=r"""
-    Two settings are equally good. Their scores scatter like Gaussians with the same expectation
-    $\mu$ and standard deviation $\sigma$; they come from the same seed, and have the correlation $\rho < 1$
+    Two settings are equally good. Their scores are jointly Gaussian, each with the expectation
+    $\mu$ and the standard deviation $\sigma$; they come from the same seed, and have the correlation $\rho < 1$
     (their covariance is $\rho\sigma^2$). You report the better one. By how much does its score, on
-    average, exceed $\mu$? Write it as `lead(sigma, rho)`. (The difference of the two is Gaussian as well.)
+    average, exceed $\mu$? Write it as `lead(sigma, rho)`. (So their difference is Gaussian as well.)
     """,
     hints=[
         "The larger of two numbers is their mean plus half of the distance between them.",
@@ -233,6 +238,11 @@ def lead(sigma, rho):
 
 @two.reference
 def lead_reference(sigma, rho):
+    # max(X, Y) = (X + Y) / 2 + |X − Y| / 2, so that the lead is E|Z| / 2 with Z = X − Y.
+    # Z is Gaussian with expectation 0 and s² = σ² + σ² − 2ρσ² = 2σ²(1 − ρ).
+    # E|Z| = 2 ∫ z exp(−z²/2s²) dz / (s√(2π)) from 0 on. The integrand is the derivative
+    # of −s² exp(−z²/2s²), so the integral is s², and E|Z| = 2s / √(2π) = s√(2/π).
+    # Half of it: σ √(2(1 − ρ)) √(2/π) / 2 = σ √((1 − ρ)/π).
     return sigma * math.sqrt((1 - rho) / math.pi)
 
 
@@ -275,7 +285,8 @@ pilot = Exercise(
     effort=1,
     statement=r"""
     You have run two settings with the same few seeds. Write `seeds_needed(a, b, delta)`: how many
-    seeds will show a true difference of `delta` between them, by two standard errors, five times in six? Round up.
+    seeds will show a true difference of `delta` between them, by two standard errors, five times in six? Round up. (Few seeds know their own scatter badly. Look how much
+    the answer changes if you leave one of them out.)
     """,
     hints=[
         "The scatter that counts is that of the differences, seed by seed.",
@@ -343,13 +354,13 @@ halving = Exercise(
     Many runs have been recorded: `curves[i, t - 1]` is the score of trial $i$ after $t$ epochs, and more is better. Write
     successive halving on this table, `epochs_had(curves, r, eta)`: for each of the $n$ trials, how
     many epochs it would have had at the end. All trials have the budget $r$; on rung $k$ are the
-    best $\lfloor n\eta^{-k}\rfloor$ of the rung below, as long as that is at least one. Of equal scores the earlier
-    trial goes first. The table has enough columns.
+    best $\lfloor n\eta^{-k}\rfloor$ of the rung below, as long as that is at least one. Of equal scores the trial
+    with the lower number goes first. The table has enough columns.
     """,
     hints=[
         "Keep the numbers of those that are still climbing, at first all of them.",
         "`argsort(descending=True, stable=True)` leaves equal scores in their order. It gives places among those "
-        "that are climbing, not the trials' numbers.",
+        "that are climbing, not the trials' numbers, and those in the order of the scores.",
     ],
 )
 
@@ -374,7 +385,7 @@ def epochs_had_reference(curves, r, eta):
         scores = curves[climbing, r * eta**rung - 1]
         order = scores.argsort(descending=True, stable=True)
         rung += 1
-        climbing = climbing[order[: n // eta**rung]]
+        climbing = climbing[order[: n // eta**rung]].sort().values
         had[climbing] = r * eta**rung
     return had
 
@@ -383,8 +394,17 @@ def epochs_had_reference(curves, r, eta):
 def halving_inputs(random):
     r, eta = random.integer(1, 2), random.integer(2, 3)
     n = random.integer(9, 14)
-    curves = random.integers(0, 12, n, r * eta**3).double() / 12
+    curves = random.integers(0, 5, n, r * eta**3).double() / 5  # many are equal
     return curves, r, eta
+
+
+@halving.probe("two that are equal on the second rung")
+def halving_probe(random):
+    curves = torch.full((9, 9), 0.1, dtype=torch.float64)
+    first, second = sorted(random.permutation(9)[:2].tolist())
+    curves[first], curves[second] = 0.5, 0.5
+    curves[second, 0] = 0.9  # the later one led before
+    return curves, 1, 3
 
 
 @halving.wrong("who goes up is decided by the score at the budget so far, not by the last column")
@@ -407,7 +427,7 @@ def epochs_had_late(curves, r, eta):
         scores = curves[climbing, r * eta**rung]
         order = scores.argsort(descending=True, stable=True)
         rung += 1
-        climbing = climbing[order[: n // eta**rung]]
+        climbing = climbing[order[: n // eta**rung]].sort().values
         had[climbing] = r * eta**rung
     return had
 
@@ -421,7 +441,7 @@ def epochs_had_worst(curves, r, eta):
         scores = curves[climbing, r * eta**rung - 1]
         order = scores.argsort(stable=True)
         rung += 1
-        climbing = climbing[order[: n // eta**rung]]
+        climbing = climbing[order[: n // eta**rung]].sort().values
         had[climbing] = r * eta**rung
     return had
 
@@ -435,7 +455,23 @@ def epochs_had_places(curves, r, eta):
         scores = curves[climbing, r * eta**rung - 1]
         order = scores.argsort(descending=True, stable=True)
         rung += 1
-        climbing = order[: n // eta**rung]
+        climbing = order[: n // eta**rung].sort().values
+        had[climbing] = r * eta**rung
+    return had
+
+
+@halving.wrong(
+    "of equal scores the lower number goes first, not the one that led on the rung below"
+)
+def epochs_had_old_leaders(curves, r, eta):
+    n, rung = len(curves), 0
+    climbing = torch.arange(n)
+    had = torch.full((n,), r)
+    while n // eta ** (rung + 1) > 0:
+        scores = curves[climbing, r * eta**rung - 1]
+        order = scores.argsort(descending=True, stable=True)
+        rung += 1
+        climbing = climbing[order[: n // eta**rung]]
         had[climbing] = r * eta**rung
     return had
 
@@ -454,7 +490,7 @@ fool = Exercise(
     """,
     hints=[
         "At which epochs does the search look?",
-        "After the third epoch it looks at nobody but the winner.",
+        "Which scores are never compared with any others?",
     ],
 )
 
@@ -579,6 +615,8 @@ def expected_best(scores, k):
 
 @budget.reference
 def expected_best_reference(scores, k):
+    # In increasing order, scores[i] (from 0) is the best of a choice if the other k − 1
+    # come from the i before it: comb(i, k − 1) of the comb(n, k) choices.
     ordered, n = scores.sort().values.tolist(), len(scores)
     total = sum(score * math.comb(i, k - 1) for i, score in enumerate(ordered))
     return total / math.comb(n, k)

@@ -21,20 +21,111 @@ For the backward pass a convolution keeps its input and its kernel, and nothing 
 lowered to matrices is lowered again.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dlbook.autodiff.primitives import primitive
+from dlbook.autodiff.primitives import primitive, readable
 from dlbook.autodiff.tape import Array, implements
 from dlbook.ops.layers import SHORT
 
 Pair = tuple[int, ...]  # one number down, one along
 Pairs = tuple[Pair, ...]  # (above, below), (left, right)
 Sizes = int | Sequence[int]
+
+
+# --- lowering the rows ---------------------------------------------------------------------------
+
+BLOCK = 1 << 19  # numbers that are lowered at a time: what a processor's cache holds
+
+
+class _Lowering:
+    r"""Images as matrices, by writing every row down as often as the kernel is wide.
+
+    Column :math:`j` of the kernel meets, as the window slides along a row of the image, that row
+    from its number :math:`j` on. These rows, below each other for all channels and all :math:`j`,
+    are the rows of a matrix :math:`X`. Row :math:`i` of the kernel meets the same, :math:`i` rows
+    of the image further down: a slice :math:`X_i` of the columns of :math:`X`. So
+
+    .. math:: Y = \sum_i W_i X_i, \qquad \bar W_i = \bar Y X_i^\top, \qquad
+        \bar X_i \mathrel{+}= W_i^\top \bar Y .
+
+    With a stride, rows of the image that are as many apart lie together, and slices stay slices.
+    """
+
+    def __init__(
+        self,
+        images: Pair,
+        kernel: Pair,
+        stride: Pair,
+        padding: Pairs,
+        dilation: Pair,
+        groups: int,
+    ) -> None:
+        batch, channels, height, width = images
+        (rows, columns), (down, along), (d, e) = kernel, stride, dilation
+        (top, bottom), (left, right) = padding
+        self.groups = groups
+        self.height = _positions(height + top + bottom, rows, down, d)
+        self.width = _positions(width + left + right, columns, along, e)
+        skips = [divmod(d * i, down) for i in range(rows)]
+        lines = self.height + skips[-1][0]
+        self.shape = channels, columns, down, lines, self.width
+        self.slices = [
+            (phase, slice(self.width * skip, self.width * (skip + self.height)))
+            for skip, phase in skips
+        ]
+        self.places = []
+        for phase in range(down):
+            p, u = _inside(phase - top, down, height, lines)
+            for j in range(columns):
+                q, v = _inside(e * j - left, along, width, self.width)
+                self.places.append(((..., j, phase, p, q), (..., u, v)))
+        self.same = self.shape == (channels, 1, 1, height, width) and not (top or left)
+        self.block = max(1, min(batch, BLOCK // math.prod(self.shape)))
+        self.blocks = [slice(n, min(n + self.block, batch)) for n in range(0, batch, self.block)]
+
+    def lower(self, x: Tensor, rows: Tensor) -> Tensor:
+        """Write the rows of the images down; beyond their edges zeros stay."""
+        if self.same:
+            return x.reshape(len(x), *self.shape)
+        for there, here in self.places:
+            rows[there] = x[here]
+        return rows
+
+    def lift(self, rows: Tensor, x: Tensor) -> None:
+        """The transpose of it: add the rows up where they were taken from."""
+        for there, here in self.places:
+            x[here] += rows[there]
+
+    def space(self, x: Tensor) -> Tensor:
+        return x.new_zeros(self.block, *self.shape)
+
+    def matrices(self, rows: Tensor) -> list[Tensor]:
+        """For each row of the kernel what it meets: of every image and group a matrix, a view."""
+        _, _, phases, lines, width = self.shape
+        rows = rows.view(len(rows) * self.groups, -1, phases, lines * width)
+        return [rows[:, :, phase, part] for phase, part in self.slices]
+
+    def flat(self, y: Tensor) -> Tensor:
+        """Outputs as matrices, one of every image and group."""
+        return y.reshape(len(y) * self.groups, -1, self.height * self.width)
+
+
+_lowering = functools.lru_cache(maxsize=256)(_Lowering)
+
+
+def _inside(start: int, step: int, size: int, count: int) -> tuple[slice, slice]:
+    """Which of ``count`` places, ``step`` apart, lie on an axis; and where they lie there."""
+    first, last = max(0, -(start // step)), min(count, (size - 1 - start) // step + 1)
+    if first >= last:
+        return slice(0, 0), slice(0, 0)
+    return slice(first, last), slice(start + step * first, start + step * (last - 1) + 1, step)
 
 
 # --- the three derivatives of one number ---------------------------------------------------------
@@ -52,15 +143,18 @@ def _conv(
     groups: int,
 ) -> Array:
     """The convolution, T by g."""
-    kernels, channels, *kernel = weight.shape
+    if not readable():
+        return _plain_conv(input, weight, bias, stride, padding, dilation, groups)
     x, w = _long(input), _long(weight)
-    cols = _windows(_pad(x, padding), kernel, stride, dilation)
-    batch, *_, height, width = cols.shape
-    cols = cols.reshape(batch, groups, channels * math.prod(kernel), height * width)
-    y = w.reshape(groups, kernels // groups, -1) @ cols
-    y = y.reshape(batch, kernels, height, width)
-    if bias is not None:
-        y = y + _long(bias).reshape(-1, 1, 1)
+    low = _lowering(tuple(x.shape), tuple(w.shape[2:]), stride, padding, dilation, groups)
+    y = x.new_empty(len(x), len(w), low.height, low.width)
+    w_rows, rows = _kernel_rows(w, groups), low.space(x)
+    for block in low.blocks:
+        out = y[block]
+        out.copy_(_long(bias).reshape(-1, 1, 1)) if bias is not None else out.zero_()
+        out = low.flat(out)
+        for w_i, x_i in zip(w_rows, low.matrices(low.lower(x[block], rows[: len(y[block])]))):
+            out.baddbmm_(_repeat(w_i, len(x_i)), x_i)
     return y.to(input.dtype)
 
 
@@ -92,15 +186,21 @@ def _conv_input(
     groups: int,
 ) -> Array:
     """T by the input: the transposed convolution."""
-    kernels, channels, *kernel = weight.shape
-    batch, _, height, width = g.shape
-    w = _long(weight).reshape(groups, kernels // groups, -1)
-    cols = w.transpose(1, 2) @ _long(g).reshape(batch, groups, kernels // groups, height * width)
-    cols = cols.reshape(batch, groups * channels, *kernel, height, width)
-    (top, bottom), (left, right) = padding
-    padded = size[0] + top + bottom, size[1] + left + right
-    x = _add_windows(cols, padded, stride, dilation)
-    return x[:, :, top : top + size[0], left : left + size[1]].to(g.dtype).contiguous()
+    if not readable():
+        return _plain_conv_input(g, weight, size, stride, padding, dilation, groups)
+    g, w = _long(g), _long(weight)
+    images = len(g), w.shape[1] * groups, *size
+    low = _lowering(images, tuple(w.shape[2:]), stride, padding, dilation, groups)
+    x = g.new_zeros(images)
+    w_rows, space = _kernel_rows(w, groups).transpose(2, 3), low.space(x)
+    for block in low.blocks:
+        rows = x[block].view(-1, *low.shape) if low.same else space[: len(x[block])].zero_()
+        y = low.flat(g[block])
+        for w_i, x_i in zip(w_rows, low.matrices(rows)):
+            x_i.baddbmm_(_repeat(w_i, len(x_i)), y)
+        if not low.same:
+            low.lift(rows, x[block])
+    return x.to(weight.dtype)
 
 
 @_conv_input.vjp
@@ -123,13 +223,19 @@ def _conv_weight(
     groups: int,
 ) -> Array:
     """T by the kernel."""
-    batch, kernels, height, width = g.shape
-    channels = input.shape[1] // groups
-    cols = _windows(_pad(_long(input), padding), kernel, stride, dilation)
-    cols = cols.reshape(batch, groups, channels * math.prod(kernel), height * width)
-    rows = _long(g).reshape(batch, groups, kernels // groups, height * width)
-    w = (rows @ cols.transpose(2, 3)).sum(0)
-    return w.reshape(kernels, channels, *kernel).to(g.dtype)
+    if not readable():
+        return _plain_conv_weight(g, input, kernel, stride, padding, dilation, groups)
+    g, x = _long(g), _long(input)
+    channels = x.shape[1] // groups
+    low = _lowering(tuple(x.shape), kernel, stride, padding, dilation, groups)
+    w_rows = x.new_zeros(kernel[0], groups, channels * kernel[1], g.shape[1] // groups)
+    rows = low.space(x)
+    for block in low.blocks:
+        y = low.flat(g[block]).transpose(1, 2)
+        for w_i, x_i in zip(w_rows, low.matrices(low.lower(x[block], rows[: len(x[block])]))):
+            w_i += torch.bmm(x_i, y).view(-1, *w_i.shape).sum(0)
+    w = w_rows.view(kernel[0], groups, channels, kernel[1], -1).permute(1, 4, 2, 0, 3)
+    return w.reshape(g.shape[1], channels, *kernel).to(input.dtype)
 
 
 @_conv_weight.vjp
@@ -138,6 +244,81 @@ def conv_weight_vjp(c: Array, _w: Any, g: Array, x: Array, *, kernel: Pair, **me
         lambda: _conv(x, c, None, **meta),
         lambda: _conv_input(g, c, size=tuple(x.shape[2:]), **meta),
     )
+
+
+def _kernel_rows(w: Tensor, groups: int) -> Tensor:
+    """The rows of all kernels as matrices: (i, group, output channel, channel and column j)."""
+    kernels, channels, height, width = w.shape
+    w = w.reshape(groups, kernels // groups, channels, height, width)
+    return w.permute(3, 0, 1, 2, 4).reshape(height, groups, kernels // groups, channels * width)
+
+
+def _repeat(w: Tensor, times: int) -> Tensor:
+    """The same matrices for every image."""
+    groups = len(w)
+    return w.expand(times // groups, *w.shape).reshape(times, *w.shape[1:])
+
+
+# --- the same without blocks, for torch.func and torch.compile ------------------------------------
+
+
+def _plain_conv(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Pair,
+    padding: Pairs,
+    dilation: Pair,
+    groups: int,
+) -> Tensor:
+    kernels, channels, *kernel = weight.shape
+    x, w = _long(input), _long(weight)
+    cols = _windows(_pad(x, padding), kernel, stride, dilation)
+    batch, *_, height, width = cols.shape
+    cols = cols.reshape(batch, groups, channels * math.prod(kernel), height * width)
+    y = w.reshape(groups, kernels // groups, -1) @ cols
+    y = y.reshape(batch, kernels, height, width)
+    if bias is not None:
+        y = y + _long(bias).reshape(-1, 1, 1)
+    return y.to(input.dtype)
+
+
+def _plain_conv_input(
+    g: Tensor,
+    weight: Tensor,
+    size: Pair,
+    stride: Pair,
+    padding: Pairs,
+    dilation: Pair,
+    groups: int,
+) -> Tensor:
+    kernels, channels, *kernel = weight.shape
+    batch, _, height, width = g.shape
+    w = _long(weight).reshape(groups, kernels // groups, -1)
+    cols = w.transpose(1, 2) @ _long(g).reshape(batch, groups, kernels // groups, height * width)
+    cols = cols.reshape(batch, groups * channels, *kernel, height, width)
+    (top, bottom), (left, right) = padding
+    padded = size[0] + top + bottom, size[1] + left + right
+    x = _add_windows(cols, padded, stride, dilation)
+    return x[:, :, top : top + size[0], left : left + size[1]].to(g.dtype).contiguous()
+
+
+def _plain_conv_weight(
+    g: Tensor,
+    input: Tensor,
+    kernel: Pair,
+    stride: Pair,
+    padding: Pairs,
+    dilation: Pair,
+    groups: int,
+) -> Tensor:
+    batch, kernels, height, width = g.shape
+    channels = input.shape[1] // groups
+    cols = _windows(_pad(_long(input), padding), kernel, stride, dilation)
+    cols = cols.reshape(batch, groups, channels * math.prod(kernel), height * width)
+    rows = _long(g).reshape(batch, groups, kernels // groups, height * width)
+    w = (rows @ cols.transpose(2, 3)).sum(0)
+    return w.reshape(kernels, channels, *kernel).to(g.dtype)
 
 
 def _long(x: Tensor) -> Tensor:

@@ -80,81 +80,81 @@ def conv2d_by_loops(
 Call = tuple[str, tuple[int, ...], tuple[int, ...], Mapping[str, Any]]
 
 IMAGES: tuple[Call, ...] = (
-    ("plain", (2, 3, 5, 6), (4, 3, 3, 3), {}),
-    ("padded", (2, 2, 4, 5), (3, 2, 3, 3), {"padding": 1}),
-    ("strided", (2, 2, 7, 6), (2, 2, 3, 3), {"stride": 2, "padding": 1}),
-    ("everything", (1, 4, 8, 9), (6, 2, 3, 2), {"stride": (2, 3), "padding": (2, 1), "groups": 2}),
-    ("dilated", (2, 2, 7, 8), (2, 2, 3, 2), {"dilation": (2, 3)}),
+    ("plain", (2, 2, 4, 5), (3, 2, 3, 3), {}),
+    ("padded", (2, 2, 3, 4), (2, 2, 3, 3), {"padding": 1}),
+    ("everything", (1, 4, 5, 7), (4, 2, 3, 2), {"stride": (2, 3), "padding": (2, 1), "groups": 2}),
+    ("strided", (1, 2, 5, 6), (2, 2, 3, 3), {"stride": 2, "padding": 1}),
+    ("dilated", (1, 2, 5, 5), (2, 2, 3, 2), {"dilation": (2, 3)}),
     (
         "dilated, strided, padded",
-        (1, 2, 8, 7),
-        (2, 2, 2, 3),
+        (1, 1, 7, 6),
+        (2, 1, 2, 3),
         {"dilation": 2, "stride": (3, 2), "padding": (1, 2)},
     ),
-    ("same", (1, 2, 4, 5), (2, 2, 3, 4), {"padding": "same"}),
-    ("same, dilated", (1, 1, 6, 5), (2, 1, 2, 3), {"padding": "same", "dilation": (3, 2)}),
-    ("valid", (1, 2, 4, 4), (2, 2, 3, 3), {"padding": "valid"}),
-    ("depthwise", (2, 4, 5, 5), (4, 1, 3, 3), {"padding": 1, "groups": 4}),
-    ("depthwise, two each", (1, 3, 4, 4), (6, 1, 3, 3), {"groups": 3}),
-    ("point by point", (2, 3, 3, 4), (5, 3, 1, 1), {}),
-    ("point by point, strided", (2, 3, 5, 4), (2, 3, 1, 1), {"stride": 2}),
+    ("same", (1, 2, 3, 4), (2, 2, 3, 4), {"padding": "same"}),
+    ("same, dilated", (1, 1, 4, 3), (2, 1, 2, 3), {"padding": "same", "dilation": (3, 2)}),
+    ("valid", (1, 2, 4, 3), (1, 2, 3, 3), {"padding": "valid"}),
+    ("depthwise", (1, 3, 4, 4), (3, 1, 3, 3), {"padding": 1, "groups": 3}),
+    ("depthwise, two each", (1, 2, 3, 4), (4, 1, 2, 3), {"groups": 2}),
+    ("point by point", (2, 3, 2, 3), (2, 3, 1, 1), {}),
+    ("point by point, strided", (1, 2, 5, 4), (2, 2, 1, 1), {"stride": 2}),
     ("point by point, padded", (1, 2, 2, 3), (2, 2, 1, 1), {"padding": 1}),
-    ("kernel of the image's size", (3, 2, 4, 3), (2, 2, 4, 3), {}),
-    ("padding beyond the kernel", (1, 1, 3, 3), (1, 1, 2, 2), {"padding": 3}),
-    ("steps beyond the kernel", (1, 2, 7, 8), (2, 2, 2, 2), {"stride": 3}),
-    ("what no window sees", (1, 2, 6, 6), (2, 2, 2, 2), {"stride": (3, 4)}),
-    ("one image", (2, 4, 5), (3, 2, 3, 3), {"padding": 1}),
+    ("kernel of the image's size", (2, 2, 3, 2), (2, 2, 3, 2), {}),
+    ("padding beyond the kernel", (1, 1, 2, 2), (1, 1, 2, 2), {"padding": 3}),
+    ("steps beyond the kernel", (1, 1, 7, 8), (2, 1, 2, 2), {"stride": 3}),
+    ("what no window sees", (1, 1, 6, 6), (2, 1, 2, 2), {"stride": (3, 4)}),
+    ("one image", (2, 3, 4), (2, 2, 3, 3), {"padding": 1}),
     ("one number", (1, 1, 1, 1), (1, 1, 1, 1), {}),
-    ("five by five", (1, 2, 7, 8), (2, 2, 5, 5), {"padding": 2}),
+    ("five by five", (1, 1, 4, 5), (1, 1, 5, 5), {"padding": 2}),
 )
 SEQUENCES: tuple[Call, ...] = (
-    ("plain", (2, 3, 7), (4, 3, 3), {}),
-    ("padded", (2, 2, 5), (3, 2, 4), {"padding": 2}),
-    ("strided", (2, 2, 8), (2, 2, 3), {"stride": 2, "padding": 1}),
-    ("everything", (1, 4, 9), (6, 2, 2), {"stride": 3, "padding": 1, "dilation": 2, "groups": 2}),
-    ("same", (1, 2, 6), (2, 2, 4), {"padding": "same"}),
-    ("valid", (1, 2, 6), (2, 2, 4), {"padding": "valid"}),
-    ("depthwise", (2, 4, 5), (4, 1, 3), {"padding": 1, "groups": 4}),
-    ("point by point", (2, 3, 4), (5, 3, 1), {}),
+    ("plain", (2, 2, 5), (3, 2, 3), {}),
+    ("everything", (1, 4, 8), (4, 2, 2), {"stride": 3, "padding": 1, "dilation": 2, "groups": 2}),
+    ("padded", (2, 2, 3), (2, 2, 4), {"padding": 2}),
+    ("strided", (1, 2, 6), (2, 2, 3), {"stride": 2, "padding": 1}),
+    ("same", (1, 2, 5), (2, 2, 4), {"padding": "same"}),
+    ("valid", (1, 2, 5), (2, 2, 4), {"padding": "valid"}),
+    ("depthwise", (2, 3, 4), (3, 1, 3), {"padding": 1, "groups": 3}),
+    ("point by point", (2, 3, 3), (2, 3, 1), {}),
     ("one sequence", (2, 6), (3, 2, 3), {"stride": (2,)}),
 )
 TRANSPOSED: tuple[Call, ...] = (
-    ("plain", (2, 3, 4, 3), (3, 2, 3, 3), {}),
-    ("padded", (2, 2, 4, 5), (2, 3, 3, 3), {"padding": 1}),
-    ("strided", (2, 2, 3, 4), (2, 2, 4, 4), {"stride": 2, "padding": 1}),
+    ("plain", (2, 2, 3, 2), (2, 2, 3, 3), {}),
+    ("strided", (1, 2, 2, 3), (2, 2, 4, 4), {"stride": 2, "padding": 1}),
     (
         "everything",
-        (1, 4, 3, 4),
-        (4, 3, 3, 2),
+        (1, 4, 2, 3),
+        (4, 1, 3, 2),
         {"stride": (2, 3), "padding": (1, 0), "output_padding": (1, 2), "groups": 2, "dilation": 2},
     ),
-    ("extra", (1, 2, 3, 3), (2, 2, 3, 3), {"stride": 2, "padding": 1, "output_padding": 1}),
-    ("dilated", (1, 2, 3, 4), (2, 2, 3, 2), {"dilation": (2, 3)}),
+    ("padded", (1, 2, 3, 3), (2, 2, 3, 3), {"padding": 1}),
+    ("extra", (1, 2, 2, 3), (2, 1, 3, 3), {"stride": 2, "padding": 1, "output_padding": 1}),
+    ("dilated", (1, 2, 2, 3), (2, 1, 3, 2), {"dilation": (2, 3)}),
     ("steps beyond the kernel", (1, 2, 3, 2), (2, 1, 2, 2), {"stride": 3}),
-    ("depthwise", (2, 4, 3, 3), (4, 1, 3, 3), {"groups": 4}),
-    ("point by point", (2, 3, 3, 4), (3, 4, 1, 1), {}),
+    ("depthwise", (1, 3, 2, 3), (3, 1, 3, 3), {"groups": 3}),
+    ("point by point", (2, 3, 2, 2), (3, 2, 1, 1), {}),
     ("much cut off", (1, 1, 4, 4), (1, 1, 2, 3), {"padding": 2}),
-    ("one image", (2, 4, 3), (2, 3, 3, 3), {"stride": 2}),
+    ("one image", (2, 3, 2), (2, 2, 3, 3), {"stride": 2}),
 )
 
 
 def kernels(calls: Sequence[Call], outputs: Callable[[tuple[int, ...], int], int]) -> Samples:
-    """Every call with a bias; the first ones also without, transposed in memory, large and tiny."""
+    """Every call with a bias; the first also without, otherwise laid in memory, large and tiny."""
 
     def samples(g: Generator) -> Iterable[Sample]:
         for place, (label, shape, kernel, kwargs) in enumerate(calls):
             x, w = normal(g, *shape), normal(g, *kernel)
             b = normal(g, outputs(kernel, kwargs.get("groups", 1)))
             yield Sample(label, (x, w, b), kwargs)
-            if place < 4:
-                yield Sample(f"{label}, no bias", (x, w), kwargs)
-                turned = x.transpose(0, -1).contiguous().transpose(0, -1)
-                other = w.transpose(0, -1).contiguous().transpose(0, -1)
-                yield Sample(f"{label}, strided memory", (turned, other, b), kwargs)
+            if place > 2:
+                continue
+            yield Sample(f"{label}, no bias", (x, w), kwargs, smooth=not place)
+            turned, other = (t.mT.contiguous().mT for t in (x, w))
+            yield Sample(f"{label}, turned in memory", (turned, other, b), kwargs, smooth=False)
             if place == 1:
-                yield Sample(f"{label}, large", (x * 1e6, w, b), kwargs, smooth=False)
-                yield Sample(f"{label}, tiny", (x * 1e-6, w, b), kwargs, smooth=False)
-                yield Sample(f"{label}, no samples", (x[:0], w, b), kwargs, smooth=False)
+                yield Sample("large", (x.abs() * 1e6, w.abs(), b), kwargs, smooth=False)
+                yield Sample("tiny", (x * 1e-6, w, b), kwargs, smooth=False)
+                yield Sample("no samples", (x[:0], w, b), kwargs, smooth=False)
 
     return samples
 
@@ -171,7 +171,9 @@ def windows(g: Generator) -> Iterable[Sample]:
     for label, shape, kernel, kwargs in IMAGES:
         settings = {k: v for k, v in kwargs.items() if k in ("stride", "padding", "dilation")}
         if not isinstance(settings.get("padding", 0), str):
-            yield Sample(label, (normal(g, *shape), kernel[2:]), settings)
+            *batch, _, height, width = shape
+            x = normal(g, *batch[:1], 1 + (label == "plain"), height, width)
+            yield Sample(label, (x, kernel[2:]), settings)
 
 
 def columns(g: Generator) -> Iterable[Sample]:
@@ -185,6 +187,7 @@ def columns(g: Generator) -> Iterable[Sample]:
 X = torch.zeros(2, 4, 5, 5, dtype=torch.float64)
 W = torch.zeros(6, 4, 3, 3, dtype=torch.float64)
 B = torch.zeros(6, dtype=torch.float64)
+SAME_STRIDED: Mapping[str, Any] = {"padding": "same", "stride": 2}
 CONV2D = r"y_{bkpq} = b_k + \sum_{cij} w_{kcij}\, x_{b,c,sp+di,sq+dj}"
 CONV1D = r"y_{bkp} = b_k + \sum_{ci} w_{kci}\, x_{b,c,sp+di}"
 TRANSPOSE = r"y_{bcuv} = b_c + \sum_{kij} \sum_{sp+di=u,\,sq+dj=v} w_{kcij}\, x_{bkpq}"
@@ -215,12 +218,16 @@ def op(name: str, samples: Samples, formula: str, *bad: Bad, **more: Any) -> Row
     return Row(f"ops.{name}", reference, samples, formula, "convolution", bad=bad, **more)
 
 
-def layers(*settings: tuple[Any, ...], shapes: tuple[tuple[int, ...], ...]) -> Samples:
-    """One sample for each setting of the constructor and shape of the input."""
+Shapes = tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]
+
+
+def layers(*settings: tuple[Any, ...], shapes: Shapes) -> Samples:
+    """A sample for each setting of the constructor, and for each shape without its channels."""
 
     def samples(g: Generator) -> Iterable[Sample]:
-        for *args, kwargs in settings:
-            for shape in shapes:
+        for place, (*args, kwargs) in enumerate(settings):
+            for batch, size in shapes if place < 2 else shapes[:1]:
+                shape = *batch, args[0], *size
                 words = [*map(str, args), *(f"{k}={v}" for k, v in kwargs.items()), str(shape)]
                 yield Sample(", ".join(words), tuple(args), kwargs, inputs=(normal(g, *shape),))
 
@@ -233,14 +240,14 @@ def module(name: str, samples: Samples, formula: str, *bad: Bad) -> Row:
 
 
 SETTINGS: tuple[tuple[Any, ...], ...] = (
-    (4, 6, 3, {}),
-    (4, 6, 2, {"bias": False, "stride": 2, "padding": 1}),
-    (4, 6, 3, {"groups": 2, "dilation": 2, "padding": "same"}),
-    (4, 6, 3, {"padding": "valid"}),
-    (4, 2, 3, {"padding": 2, "padding_mode": "reflect", "stride": 2}),
-    (4, 2, 3, {"padding": 7, "padding_mode": "replicate", "stride": 2}),
-    (4, 2, 3, {"padding": 5, "padding_mode": "circular"}),
-    (4, 2, 4, {"padding": "same", "padding_mode": "circular"}),
+    (2, 3, 3, {}),
+    (2, 2, 2, {"bias": False, "stride": 2, "padding": 1}),
+    (4, 2, 3, {"groups": 2, "dilation": 2, "padding": "same"}),
+    (2, 2, 3, {"padding": "valid"}),
+    (2, 2, 3, {"padding": 2, "padding_mode": "reflect", "stride": 2}),
+    (2, 1, 3, {"padding": 7, "padding_mode": "replicate", "stride": 3}),
+    (2, 1, 3, {"padding": 4, "padding_mode": "circular", "stride": 2}),
+    (2, 1, 4, {"padding": "same", "padding_mode": "circular"}),
 )
 
 ROWS = [
@@ -249,7 +256,7 @@ ROWS = [
         kernels(IMAGES, first),
         CONV2D,
         *common(X, W, B, "(2, 3, 5, 5)"),
-        Bad("padding='same' expects stride 1", (X, W), {"padding": "same", "stride": 2}),
+        Bad("padding='same' expects stride 1", (X, W), SAME_STRIDED),
         Bad("expected padding of 'same', 'valid' or whole numbers", (X, W), {"padding": "full"}),
         Bad("expected an input at least as large as the kernel", (X[..., :2], W)),
         Bad("expected an input at least as large as the kernel", (X, W), {"dilation": 3}),
@@ -259,7 +266,7 @@ ROWS = [
         kernels(SEQUENCES, first),
         CONV1D,
         *common(X[..., 0], W[..., 0], B, "(2, 3, 5)"),
-        Bad("padding='same' expects stride 1", (X[0], W[0]), {"padding": "same", "stride": 2}),
+        Bad("padding='same' expects stride 1", (X[..., 0], W[..., 0]), SAME_STRIDED),
         Bad("expected an input at least as large as the kernel", (X[..., :2, 0], W[..., 0])),
     ),
     op(
@@ -294,7 +301,7 @@ ROWS = [
     ),
     module(
         "Conv2d",
-        layers(*SETTINGS, shapes=((2, 4, 7, 6), (4, 5, 7))),
+        layers(*SETTINGS, shapes=(((1,), (4, 5)), ((), (3, 5)))),
         CONV2D,
         Bad("expected a number of groups that divides in_channels 4", (4, 6, 3), {"groups": 4}),
         Bad("expected padding_mode in", (4, 6, 3), {"padding_mode": "mirror"}),
@@ -303,7 +310,7 @@ ROWS = [
     ),
     module(
         "Conv1d",
-        layers(*SETTINGS, shapes=((2, 4, 7), (4, 6))),
+        layers(*SETTINGS, shapes=(((2,), (5,)), ((), (6,)))),
         CONV1D,
         Bad("expected a number of groups that divides in_channels 4", (4, 6, 3), {"groups": 4}),
         Bad("weight expects 3 input channels", (3, 6, 3), {}, (X[0],)),
@@ -311,10 +318,10 @@ ROWS = [
     module(
         "ConvTranspose2d",
         layers(
-            (4, 6, 3, {}),
-            (4, 6, 4, {"stride": 2, "padding": 1, "bias": False}),
-            (4, 6, 3, {"groups": 2, "dilation": 2, "stride": 2, "output_padding": 1}),
-            shapes=((2, 4, 4, 3), (4, 3, 3)),
+            (2, 3, 3, {}),
+            (2, 1, 4, {"stride": 2, "padding": 1, "bias": False}),
+            (4, 2, 3, {"groups": 2, "dilation": 2, "stride": 2, "output_padding": 1}),
+            shapes=(((2,), (2, 3)), ((), (3, 2))),
         ),
         TRANSPOSE,
         Bad("expected padding_mode='zeros'", (4, 6, 3), {"padding_mode": "reflect"}),

@@ -71,24 +71,32 @@ def _sight(tensors: Iterable[Tensor]) -> Any:
 class _Follow(TorchFunctionMode):
     """Let every function's results see what its arguments see, as sums and concatenations do."""
 
-    def __torch_function__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
+    within = False  # a layer, for which there are rules
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if self.within:
+            return func(*args, **kwargs)
         arguments = list(_tensors((args, kwargs)))
         result = func(*args, **kwargs)
         outputs = list(_tensors(result))
         sight = _sight(arguments) if outputs else _CONSTANT
         if sight is not _CONSTANT:
-            most = max((t.numel() for t in arguments if hasattr(t, _MARK)), default=0)
+            most = max(t.numel() for t in arguments if hasattr(t, _MARK))
             for y in outputs:
-                # Units that went missing, other than all of them or by cutting off channels, were
-                # taken together in a way that only the function knows.
-                same = sight is not None and (
-                    y.ndim < 3 or y.numel() == most or tuple(y.shape[2:]) == sight.units
-                )
-                setattr(y, _MARK, sight if same else None)
+                setattr(y, _MARK, _kept(sight, most, y))
         return result
+
+
+def _kept(sight: _Sight | None, most: int, y: Tensor) -> _Sight | None:
+    """What is seen after a function that does not say how it takes neighbouring units together.
+
+    It takes none together if as many are left, or if channels were cut off or added; and if all
+    were taken together, the sight of all is that of the layer that comes next.
+    """
+    if sight is None or y.ndim < 3 or y.numel() == most or tuple(y.shape[2:]) == sight.units:
+        return sight
+    return None
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:
@@ -161,7 +169,7 @@ def _all_units(before: _Sight) -> _Sight:
 
 
 def _sees(module: nn.Module, before: Any, inputs: Tensor, output: Tensor) -> Any:
-    """What a layer's output sees; by default what the functions that it called have found."""
+    """What a layer's output sees."""
     if before is None or before is _CONSTANT:
         return before
     if hasattr(module, "kernel_size"):
@@ -170,9 +178,8 @@ def _sees(module: nn.Module, before: Any, inputs: Tensor, output: Tensor) -> Any
         return _adaptive(before, output)
     if hasattr(module, "in_features") and output.ndim == 2:
         return _all_units(before)
-    if output.shape == inputs.shape and not _matrices(module):
-        return before  # activations; and normalisations, by whose means a unit sees all in truth
-    return getattr(output, _MARK, None)
+    # Activations; also normalisations, by whose means a unit sees all in truth.
+    return None if _matrices(module) else _kept(before, inputs.numel(), output)
 
 
 def _matrices(module: nn.Module) -> bool:
@@ -324,6 +331,7 @@ class _Call:
 class _Record:
     """Hooks on every module that write down what is called with what."""
 
+    follow: _Follow
     depth: int | None
     owned: Mapping[int, int]  # parameters that each module owns, and no other one before it
     calls: list[_Call] = field(default_factory=list)
@@ -337,11 +345,13 @@ class _Record:
             tensors = list(_tensors((args, kwargs)))
             first = tensors[0] if tensors else None
             self.calls.append(_Call(module, name, first, _sight(tensors)))
+            self.follow.within = next(module.children(), None) is None
 
         return hook
 
     def leave(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
         call = self.calls.pop()
+        self.follow.within = False
         y, x = next(_tensors(output), None), call.inputs
         if id(module) not in self.seen:
             call.parameters += self.owned[id(module)]
@@ -412,7 +422,7 @@ def _run(model: nn.Module, x: Tensor, record: _Record, device: torch.device | No
                 module.register_forward_pre_hook(record.enter(name), with_kwargs=True),
                 module.register_forward_hook(record.leave, with_kwargs=True),
             ]
-        with torch.random.fork_rng(devices=[]), torch.no_grad(), _Follow():
+        with torch.random.fork_rng(devices=[]), torch.no_grad(), record.follow:
             functional_call(model, state, (x,))
     finally:
         for hook in hooks:
@@ -483,7 +493,7 @@ def summary(
         owned[id(module)] = sum(p.numel() for p in new)
 
     def watched(device: torch.device) -> _Record:
-        record = _Record(depth, owned)
+        record = _Record(_Follow(), depth, owned)
         x = torch.zeros((2, *sizes), dtype=dtype, device=device)
         seen = tuple(_Stretch(0, 0, 1) for _ in sizes[1:])
         setattr(x, _MARK, _Sight(seen, sizes[1:]) if seen else None)

@@ -81,6 +81,17 @@ class _PerChannel(nn.Module):
         if self.bias is not None:
             init.zeros_(self.bias)
 
+    _version = 2  # as PyTorch counts them: since its second, batches are counted
+
+    def _load_from_state_dict(
+        self, state_dict: Any, prefix: str, local_metadata: Any, *more: Any
+    ) -> None:
+        """Take older states too, which have no count of batches."""
+        old = local_metadata.get("version", 1) < 2
+        if old and self.num_batches_tracked is not None:
+            state_dict.setdefault(f"{prefix}num_batches_tracked", self.num_batches_tracked)
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *more)
+
     def _check(self, input: Tensor, axis: int = 1) -> None:
         name = type(self).__name__
         if input.ndim not in self.axes:

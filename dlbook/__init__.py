@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = lazy(
         "models",
         "optim",
         "data",
+        "interpret",
         "train",
         "plot",
         "exercises",

@@ -20,7 +20,7 @@ second_alarm = Exercise(
     a second detector with the same two rates has rung as well, which, for defective parts and for
     good ones, errs independently of the first; and after, in place of that, the *first* detector was
     asked again about the same part and rang again (it is a program, and always gives the same
-    answer). Three digits behind the point are enough.
+    answer). Write them as numbers between 0 and 1; three digits behind the point are enough.
     """,
     hints=[
         "Take 10,000 parts and count. Or work with odds: what does one alarm multiply them by?",
@@ -46,6 +46,9 @@ def three_posteriors_reference():
 second_alarm.wrong_value(
     (0.009 / 0.0585, 0.0081 / 0.010575, 0.0081 / 0.010575),
     "the third: a program that answers a second time about the same part has told nothing new",
+)
+second_alarm.wrong_value(
+    (15.4, 76.6, 15.4), "these are per cent: a probability lies between 0 and 1"
 )
 second_alarm.wrong_value(
     (0.9, 0.99, 0.9), "0.9 is the probability of an alarm given a defect, not the other way round"
@@ -194,7 +197,7 @@ same_hand = Exercise(
         r"The mean is the sum divided by $n$, so its variance is that of the sum divided by $n^2$. Set it "
         r"equal to $v/m$ and solve for $m$.",
     ],
-    outputs=("variance", "effective"),
+    outputs=("variance", "equivalent"),
 )
 
 
@@ -211,8 +214,13 @@ def same_hand_mean(v, rho, n):
 
 @same_hand.reference
 def same_hand_mean_reference(v, rho, n):
-    # n variances v and n (n − 1) covariances ρv, over n²; it never falls below ρv
-    return v * (1 + (n - 1) * rho) / n, n / (1 + (n - 1) * rho)
+    # The square of the sum has n² products: n give the variance v, the n (n − 1) others ρv.
+    # So Var(sum) = n v + n (n − 1) ρ v, and the mean, a sum over n, has that over n²:
+    # v (1 + (n − 1) ρ) / n. The mean of m independent samples has v / m; setting the two equal
+    # gives m = n / (1 + (n − 1) ρ). With n the variance falls to ρ v, for ρ > 0 no further, and
+    # m rises to 1 / ρ: any number of samples by one hand is worth no more.
+    m = n / (1 + (n - 1) * rho)
+    return v / m, m
 
 
 @same_hand.inputs
@@ -223,6 +231,11 @@ def same_hand_inputs(random):
 @same_hand.probe("samples that are all the same (ρ = 1)")
 def same_hand_copies(random):
     return random.number(0.5, 3.0), 1.0, random.integer(3, 40)
+
+
+@same_hand.probe("samples without correlation (ρ = 0)")
+def same_hand_free(random):
+    return random.number(0.5, 3.0), 0.0, random.integer(3, 40)
 
 
 @same_hand.wrong("that is right for independent samples: the covariances are missing")
@@ -275,7 +288,11 @@ def shrunk(a, penalty):
 
 @shrink.reference
 def shrunk_reference(a, penalty):
-    # right of 0: w = a − λ, if a > λ; left of 0: w = a + λ, if a < −λ; else the kink
+    # Right of 0 the sum has the derivative w − a + λ, which rises and vanishes at w = a − λ. That
+    # place is right of 0 just if a > λ. Left of 0 it is w − a − λ, which vanishes at a + λ, left
+    # of 0 just if a < −λ. In between, for |a| ≤ λ, the derivative is above 0 everywhere right of
+    # 0 (it begins there at λ − a) and below 0 everywhere left of it (at −a − λ): the sum rises
+    # to both sides of the kink, and w is exactly 0.
     return torch.sign(a) * (a.abs() - penalty).clamp(min=0)
 
 
@@ -283,6 +300,14 @@ def shrunk_reference(a, penalty):
 def shrink_inputs(random):
     rows, columns = random.sizes(2)
     return 2 * random.normal(rows + 2, columns + 2), random.number(0.3, 1.2)
+
+
+@shrink.probe("values inside the edge, 0 among them")
+def shrink_inside(random):
+    penalty = random.number(0.3, 1.2)
+    a = penalty * random.uniform(-0.9, 0.9, 6)
+    a[0] = 0
+    return a, penalty
 
 
 @shrink.wrong("that runs past 0 where |a| < λ: there the sum is lowest at the kink itself")
@@ -316,7 +341,7 @@ unfinished = Exercise(
     "probability.unfinished",
     "Runs that have not ended yet",
     kind="derive",
-    effort=3,
+    effort=2,
     statement=r"""
     Machines run until they fail. A model gives the time to failure the density $r e^{-rt}$ for $t \ge 0$, so
     that a machine outlives the time $t$ with probability $e^{-rt}$; the rate $r > 0$ is to be learned. Of $N$
@@ -327,8 +352,7 @@ unfinished = Exercise(
     hints=[
         r"A machine that ended contributes a density. What has been *observed* of one that still runs, "
         "and how probable is that?",
-        r"Take the logarithm of the product. It has a term with $\log r$ for each machine that ended, and "
-        r"a term with $-r$ for every machine.",
+        r"Take the logarithm of the product. Which machines contribute a $\log r$, and which a $-rt_n$?",
     ],
     axes={"t": "N", "ended": "N"},
 )
@@ -346,8 +370,9 @@ def rate(t, ended):
 
 @unfinished.reference
 def rate_reference(t, ended):
-    # log L = sum over the ended of (log r − r t) − sum over the others of r t
-    # d/dr: (number ended) / r − (sum of all t) = 0
+    # A machine that ended contributes the density r e^(−rt), one that runs the probability
+    # e^(−rt) of outliving t. With E that ended, log L = E log r − r (sum of all t).
+    # Its derivative, E / r − (sum of all t), falls as r grows, and vanishes at one r: the maximum.
     return ended.sum() / t.sum()
 
 
@@ -393,7 +418,7 @@ posterior = Exercise(
     the class, and for each class its prior probability. Write the posterior probabilities of the
     classes, one image a row. Images with many pixels have logarithms of $-2000$, whose exponential is
     0 in double precision: the answer has to be right for them, too. (Use `exp`, `log`, `max`, `sum` and
-    arithmetic; not a function that does it all. The check allows $10^{-6}$.)
+    arithmetic, and no `softmax` or `logsumexp`; the check can't see which you used. It allows $10^{-6}$.)
     """,
     hints=[
         "Multiply by the prior first: in logarithms that is a sum, and which axis does the prior have?",
@@ -504,7 +529,7 @@ paired = Exercise(
 
 @paired.stub
 def compare(first, second):
-    """Return the difference of the accuracies and its standard error, tensors without axes.
+    """Return the difference of the accuracies and its standard error, two numbers.
 
     Args:
         first: whether the first classifier was right, shape (N,), of truth values.
@@ -514,8 +539,9 @@ def compare(first, second):
 
 @paired.reference
 def compare_reference(first, second):
+    # The difference of the accuracies is the mean of d. Its standard error is that of any mean.
     d = first.double() - second.double()
-    return d.mean(), ((d - d.mean()) ** 2).mean().sqrt() / math.sqrt(len(d))
+    return d.mean().item(), ((d - d.mean()) ** 2).mean().sqrt().item() / math.sqrt(len(d))
 
 
 @paired.inputs
@@ -537,6 +563,12 @@ def compare_independent(first, second):
 def compare_one_image(first, second):
     d = first.double() - second.double()
     return d.mean(), ((d - d.mean()) ** 2).mean().sqrt()
+
+
+@paired.wrong("the question says to divide by N, not by N − 1: `correction=0`")
+def compare_less_one(first, second):
+    d = first.double() - second.double()
+    return d.mean(), d.std() / math.sqrt(len(d))
 
 
 @paired.wrong("that is the variance of the difference: the standard error is its root")
@@ -594,11 +626,14 @@ def gaussian_cost(y, m, s):
 
 @own_error_bars.reference
 def gaussian_cost_reference(y, m, s):
-    # −log N(y; m, e^s) = ½ (s + (y − m)² e^−s) + ½ log 2π
+    # log σ = s / 2 and 1 / σ² = e^−s, so −log N(y; m, e^s) = ½ (s + d² e^−s) + ½ log 2π with
+    # d = m − y, and the last term is left out. By m: ½ · 2 d e^−s. By s: ½ (1 − d² e^−s).
+    # The cost is a mean, so both are divided by N.
     d = m - y
     precision = torch.exp(-s)
     cost = (s + d**2 * precision).mean() / 2
-    # the bar wants to grow where d² > e^s, and to shrink where d² < e^s
+    # Where d² > e^s, the error larger than the bar, the slope by s is below 0: descent widens the
+    # bar. Where d² < e^s it narrows it. It comes to rest at e^s = d².
     return cost, d * precision / len(y), (1 - d**2 * precision) / (2 * len(y))
 
 
@@ -613,6 +648,15 @@ def own_error_bars_inputs(random):
 def gaussian_cost_no_log(y, m, s):
     d, precision = m - y, torch.exp(-s)
     return (d**2 * precision).mean() / 2, d * precision / len(y), -(d**2) * precision / (2 * len(y))
+
+
+@own_error_bars.wrong(
+    "half the logarithm of 2π depends on neither the mean nor the variance: leave it out"
+)
+def gaussian_cost_constant(y, m, s):
+    d, precision = m - y, torch.exp(-s)
+    cost = (s + d**2 * precision + math.log(2 * math.pi)).mean() / 2
+    return cost, d * precision / len(y), (1 - d**2 * precision) / (2 * len(y))
 
 
 @own_error_bars.wrong("s is the logarithm of the variance, not of the standard deviation")

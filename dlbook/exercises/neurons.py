@@ -75,6 +75,13 @@ def scaled_runs():
 
 @scaled.reference
 def scaled_runs_reference():
+    """With small steps the weights are, at every moment, 0.1 times those of the first run, if they
+    were so before: their sums have the same signs, so the same samples go wrong, and 0.1 times the
+    step is added. At the beginning both are 0. So there are as many mistakes, and the factor 0.1.
+
+    With samples ten times as long the weights are 10 times those of the first run, and the sums
+    100 times: the signs are again the same, and the steps ten times as long.
+    """
     return (12, 0.1, 12, 10)
 
 
@@ -122,6 +129,11 @@ def veto_limit(w, t):
 
 @veto.reference
 def veto_limit_reference(w, t):
+    """The unit must stay silent whatever the others do: S + v < t for every sum S of theirs, so
+    for the largest. That has the inputs of positive weight on and the others off: the sum of the
+    positive weights. So a weight is a veto if it is below t minus that sum. At the limit itself
+    the sum is exactly t, and the unit fires.
+    """
     return t - torch.clamp(w, min=0).sum()
 
 
@@ -188,6 +200,15 @@ def bound(R, gamma, s, a):
 
 @head_start.reference
 def bound_reference(R, gamma, s, a):
+    """Each mistake adds at least γ to w*·w̃, which began at a, and at most R² to ‖w̃‖², which began
+    at s². With Cauchy and Schwarz, a + kγ ≤ w*·w̃ ≤ ‖w̃‖ ≤ √(s² + kR²) after k mistakes.
+
+    Square the ends: γ²k² − 2hk − (s² − a²) ≤ 0 with h = R²/2 − aγ. As a² ≤ s², the parabola is
+    not above 0 at k = 0, so from there to its larger root, (h + √(h² + γ²(s² − a²)))/γ², it
+    stays so. Beyond that root it is positive, and a + kγ is, too: it is 0 at k = −a/γ, where the
+    parabola is −s² − kR², so that, if a < 0, the larger root lies further right. There squaring
+    has lost nothing, and the inequality fails. So this root is the largest k.
+    """
     half = R**2 / 2 - a * gamma
     return (half + math.sqrt(half**2 + gamma**2 * (s**2 - a**2))) / gamma**2
 
@@ -201,6 +222,18 @@ def head_start_inputs(random):
 @head_start.wrong("that is the bound from zeros: where do s and a enter the two inequalities?")
 def bound_from_zeros(R, gamma, s, a):
     return (R / gamma) ** 2
+
+
+@head_start.wrong("the squared length does not begin at 0: where is s?")
+def bound_without_length(R, gamma, s, a):
+    half = R**2 / 2 - a * gamma
+    return (half + math.sqrt(max(0.0, half**2 - gamma**2 * a**2))) / gamma**2
+
+
+@head_start.wrong("the part along w* does not begin at 0: where is a?")
+def bound_without_part(R, gamma, s, a):
+    half = R**2 / 2
+    return (half + math.sqrt(half**2 + gamma**2 * s**2)) / gamma**2
 
 
 @head_start.wrong("that is the other root: between the two the inequalities hold")
@@ -229,7 +262,7 @@ parity = Exercise(
     "neurons.parity",
     "XOR of many inputs, with few units",
     kind="program",
-    effort=3,
+    effort=2,
     statement=r"""
     Is the number of active inputs odd? For two inputs that is XOR. The table of $D$ inputs has $2^{D-1}$ ones, and the
     construction of the page spends a unit on each. Write `odd(D)`, which returns two layers of threshold
@@ -253,6 +286,10 @@ def odd(D):
 
 @parity.reference
 def odd_reference(D):
+    """Hidden unit k fires when at least k inputs are on; with m of them on, the first m fire.
+
+    With the signs +1, −1, +1, … their sum is 1 for an odd m and 0 for an even one.
+    """
     k = torch.arange(1, D + 1)
     return torch.ones(D, D), k.float(), 1.0 - 2 * (k % 2 == 0), torch.tensor(1.0)
 
@@ -362,10 +399,43 @@ def pocketed_reference(x, y, epochs):
 @pocket.inputs
 def pocket_inputs(random):
     (N,) = random.sizes(1)
-    x = random.integers(-4, 5, N + 10, 2).float()
-    y = torch.sign(x[:, 0] + x[:, 1] - 0.5)
-    y[::4] = -y[::4]  # noise: no line separates
+    for _ in range(40):  # until it matters that a sum of 0 is wrong, and that the first tie stays
+        x = random.integers(-4, 5, N + 10, 2).float()
+        y = torch.sign(x[:, 0] + x[:, 1] - 0.5)
+        y[::4] = -y[::4]  # noise: no line separates
+        right = pocketed_reference(x, y, 9)
+        others = pocketed_zero_right(x, y, 9), pocketed_late_tie(x, y, 9)
+        if not any(torch.equal(right, other) for other in others):
+            break
     return x, y, 9
+
+
+@pocket.wrong("a sum of 0 is wrong: it has to count when the pocket is compared")
+def pocketed_zero_right(x, y, epochs):
+    rows = y[:, None] * torch.cat([x, torch.ones(len(x), 1)], dim=1)
+    w, best, fewest = torch.zeros(rows.shape[1]), torch.zeros(0), math.inf
+    for _ in range(epochs):
+        for row in rows:
+            if w @ row <= 0:
+                w = w + row
+        wrong = int((rows @ w < 0).sum())
+        if wrong < fewest:
+            best, fewest = w, wrong
+    return best
+
+
+@pocket.wrong("weights that are only as good as those in the pocket do not replace them")
+def pocketed_late_tie(x, y, epochs):
+    rows = y[:, None] * torch.cat([x, torch.ones(len(x), 1)], dim=1)
+    w, best, fewest = torch.zeros(rows.shape[1]), torch.zeros(0), math.inf
+    for _ in range(epochs):
+        for row in rows:
+            if w @ row <= 0:
+                w = w + row
+        wrong = int((rows @ w <= 0).sum())
+        if wrong <= fewest:
+            best, fewest = w, wrong
+    return best
 
 
 @pocket.wrong("that is where it stands at the end: the pocket keeps the best")
@@ -530,7 +600,7 @@ second = Exercise(
     """,
     hints=[
         "Write down $x'$ with the old $w_1$, and then $a_2$. Which input does the second unit's rule contain?",
-        r"$\mathbf w_2 \leftarrow \mathbf w_2 + \eta\,a_2(\mathbf x' - a_2\mathbf w_2)$ with $a_2 = \mathbf w_2\cdot\mathbf x'$.",
+        r"Oja's rule is written for an input $\mathbf x$ and an output $a$. What stands in their places for the second unit?",
     ],
     axes={"w1": "D", "w2": "D", "x": "D"},
     outputs=("w1", "w2"),

@@ -124,7 +124,7 @@ class ThresholdUnit(nn.Module):
 class BooleanNetwork(nn.Module):
     r"""Two layers of threshold units that compute any given function of binary inputs.
 
-    There is one hidden unit for each line of the truth table that holds a 1. With
+    There is one hidden unit for each row of the truth table that holds a 1. With
     :math:`\mathbf b` the inputs of that line it has
 
     .. math:: \mathbf w = 2\mathbf b - \mathbf 1, \qquad \tau = \sum_d b_d ,

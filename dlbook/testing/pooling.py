@@ -85,7 +85,7 @@ def settings(axes: int, *found: dict[str, Any], maximum: bool) -> Samples:
     def samples(g: Generator) -> Iterable[Sample]:
         for kwargs in found:
             words = ", ".join(f"{k}={v}" for k, v in kwargs.items())
-            x = draw(g, 1, 2, *image) if kwargs is not found[0] else draw(g, 2, 2, *image)
+            x = draw(g, 1, 1, *image) if kwargs is not found[0] else draw(g, 2, 2, *image)
             place = "kernel_size" if "kernel_size" in kwargs else "output_size"
             rest = {k: v for k, v in kwargs.items() if k != place}
             yield Sample(words, (x, kwargs[place]), rest)
@@ -171,7 +171,7 @@ def module(name: str, formula: str, *calls: tuple[Any, ...], **more: Any) -> Row
     def samples(g: Generator) -> Iterable[Sample]:
         for *args, kwargs in calls:
             words = ", ".join([*map(str, args), *(f"{k}={v}" for k, v in kwargs.items())])
-            x = distinct(g, 2, 2, *shape)
+            x = distinct(g, 2, 1, *shape)
             yield Sample(words, tuple(args), kwargs, inputs=(x,))
         yield Sample("no batch", (2,), inputs=(distinct(g, 3, *shape),))
 

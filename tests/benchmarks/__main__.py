@@ -417,6 +417,90 @@ def pools() -> Iterator[Case]:
             yield Case(words, ours, theirs, "torch", 2.0, (f"ops.{name}",))
 
 
+# --- whole networks ------------------------------------------------------------------------------
+
+
+def lenets() -> Iterator[Case]:
+    """A training step of both LeNet-5s on 64 images, beside the same with PyTorch's modules."""
+    from dlbook import models, nn, optim
+
+    class Dense(torch.nn.Module):
+        """C3 as one convolution, its kernels put in their places as ours are."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.ours = models.TableConv2d(models.C3_TABLE, 5)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return functional.conv2d(x, self.ours.dense(), self.ours.bias)
+
+    class Sums(torch.nn.Module):
+        def __init__(self, channels: int) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.ones(channels, 1, 1))
+            self.bias = torch.nn.Parameter(torch.zeros(channels, 1, 1))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return functional.avg_pool2d(x, 2) * (4 * self.weight) + self.bias
+
+    class Squash(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return 1.7159 * torch.tanh(x * (2 / 3))
+
+    class Distances(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("points", models.digit_bitmaps().flatten(1))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            d = x.unsqueeze(1) - self.points
+            return (d * d).sum(-1)
+
+    def penalties(y: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        rubbish = y.new_full((len(y), 1), -1.0)
+        return functional.cross_entropy(torch.cat([-y, rubbish], 1), target)
+
+    def step(model: torch.nn.Module, loss: Any, kind: Any) -> Run:
+        optimizer = kind(model.parameters(), lr=0.01, momentum=0.9)
+
+        def run() -> None:
+            optimizer.zero_grad()
+            loss(model(x), t).backward()
+            optimizer.step()
+
+        return run
+
+    torch.manual_seed(0)
+    x, t = torch.randn(64, 1, 32, 32), torch.randint(10, (64,))
+    n = torch.nn
+    stack = n.Sequential
+    first, second = (n.ReLU(), n.MaxPool2d(2)), (n.Flatten(), n.Linear(120, 84))
+    modern = stack(n.Conv2d(1, 6, 5), *first, n.Conv2d(6, 16, 5), *first)
+    modern = stack(*modern, n.Conv2d(16, 120, 5), n.ReLU(), *second, n.ReLU(), n.Linear(84, 10))
+    old = stack(n.Conv2d(1, 6, 5), Squash(), Sums(6), Squash(), Dense(), Squash(), Sums(16))
+    old = stack(*old, Squash(), n.Conv2d(16, 120, 5), Squash(), *second, Squash(), Distances())
+    contenders = (
+        ("LeNet5Modern", nn.CrossEntropyLoss(), modern, n.CrossEntropyLoss()),
+        ("LeNet5", models.BitmapLoss(), old, penalties),
+    )
+    for name, our_loss, theirs, their_loss in contenders:
+        ours = step(getattr(models, name)(), our_loss, optim.SGD)
+        other = step(theirs, their_loss, torch.optim.SGD)
+        words = f"training step: {name}, 64 images"
+        yield Case(words, ours, other, "torch", 1.3, (f"models.{name}",))
+
+
+def local_norms() -> Iterator[Case]:
+    from dlbook import ops
+
+    for shape in ((16, 96, 27, 27), (64, 32, 28, 28)):
+        x = torch.randn(shape)
+        words = f"local_response_norm {'×'.join(map(str, shape))}"
+        ours = both_ways(ops.local_response_norm, x, 5)
+        theirs = both_ways(functional.local_response_norm, x, 5)
+        yield Case(words, ours, theirs, "torch", 1.0, ("ops.local_response_norm",))
+
+
 def compiled() -> Iterator[Case]:
     from dlbook import ops
 
@@ -491,6 +575,8 @@ GROUPS = (
     activations,
     norms,
     pools,
+    local_norms,
+    lenets,
     compiled,
     norms_compiled,
 )

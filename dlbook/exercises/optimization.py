@@ -63,7 +63,7 @@ borders = Exercise(
     effort=2,
     statement=r"""
     Gradient descent diverges on a bowl above $\eta = 2/L$. Where is that border with momentum, and where with
-    Nesterov's variant? The largest curvature is $L$, and $0 \le \mu < 1$. Write it as `borders(L, mu)`. (A quadratic
+    Nesterov's variant? The largest curvature is $L$, and $0 \le \mu < 1$. Write both as `borders_of(L, mu)`. (A quadratic
     $r^2 - br + c$ has both roots inside the unit circle exactly if $|c| < 1$ and $|b| < 1 + c$.)
     """,
     hints=[
@@ -88,6 +88,15 @@ def borders_of(L, mu):
 
 @borders.reference
 def borders_of_reference(L, mu):
+    """Heavy ball: b = 1 + μ − ηλ and c = μ. |c| < 1 holds, and b < 1 + c says ηλ > 0. What can fail
+    is −b < 1 + c, that is, ηλ < 2(1 + μ).
+
+    Nesterov: b = (1 + μ)(1 − ηλ) and c = μ(1 − ηλ). Write a for ηλ. Again b < 1 + c says a > 0.
+    −b < 1 + c says (1 + μ)(a − 1) < 1 − μ(a − 1), so (1 + 2μ)(a − 1) < 1, so
+    a < 2(1 + μ)/(1 + 2μ). |c| < 1 asks for a < 1 + 1/μ only, which is more.
+
+    The largest curvature reaches the border first: λ = L.
+    """
     return 2 * (1 + mu) / L, 2 * (1 + mu) / ((1 + 2 * mu) * L)
 
 
@@ -147,6 +156,11 @@ def factor(t, beta1, beta2):
 
 @hats.reference
 def factor_reference(t, beta1, beta2):
+    """By the sum of the geometric series, m = (1 − β₁ᵗ) g and v = (1 − β₂ᵗ) g² after t equal gradients.
+
+    The quotient m/√v is the factor, up to the sign of g. With 0.9 and 0.999 it is 3.16 in the first
+    step, and largest in the twelfth: 6.57.
+    """
     return (1 - beta1**t) / math.sqrt(1 - beta2**t)
 
 
@@ -184,12 +198,13 @@ floor = Exercise(
     One direction of a bowl, of curvature $\lambda$, the minimum at 0. Momentum goes down with noisy gradients,
     $$
     \begin{aligned}
-    v' &= \mu v + \lambda c + \varepsilon ,\\
+    v' &= \mu v + \lambda c + \xi ,\\
     c' &= c - \eta v' ,
     \end{aligned}
     $$
-    where $\varepsilon$ is new in each step, with average 0 and mean square $s$, and $\eta$ is small enough not to diverge. In the
-    long run, what is the mean square of $c$? The page gives it for small $\eta$; here it is asked for exactly. Write it as
+    where $\xi$ is new in each step, with average 0 and mean square $s$, and $\eta$ is small enough not to diverge. In the
+    long run, what is the mean square of $c$? For small $\eta$ the page gives the mean *height*, $\tfrac12\lambda$ times as much; here the mean square is
+    asked for, and exactly. Write it as
     `mean_square(eta, mu, curvature, s)`.
     """,
     hints=[
@@ -197,7 +212,7 @@ floor = Exercise(
         "a step as before.",
         r"Square $c' = c - \eta v'$ and average: what does that say about the average of $cv'$? Multiply the same "
         r"line by $v'$ and average: that gives $B = -\tfrac12\eta C$.",
-        r"Two equations are left: $\mu B + \lambda A = \tfrac12\eta C$, and the square of the first line, in which $\varepsilon$ "
+        r"Two equations are left: $\mu B + \lambda A = \tfrac12\eta C$, and the square of the first line, in which $\xi$ "
         "meets neither $v$ nor $c$.",
     ],
 )
@@ -217,6 +232,16 @@ def mean_square(eta, mu, curvature, s):
 
 @floor.reference
 def mean_square_reference(eta, mu, curvature, s):
+    """Let A, B, C be the averages of c², cv, v² in the long run, the same before and after a step.
+
+    The square of c' = c − ηv' is c² − 2ηcv' + η²v'². With A on both sides, cv' averages ηC/2.
+    The same line times v': B = ηC/2 − ηC = −ηC/2.
+    But cv' is also μcv + λc² + cξ, and ξ averages 0 whatever c is: ηC/2 = μB + λA. So
+    λA = (1 + μ)ηC/2.
+    The square of the first line: C = μ²C + 2μλB + λ²A + s. Put in B and A:
+    C (1 − μ² + μηλ − (1 + μ)ηλ/2) = s, and the bracket is (1 − μ)(1 + μ − ηλ/2).
+    With this C, A = (1 + μ)ηC/(2λ) is what is returned.
+    """
     a = eta * curvature
     return eta * s * (1 + mu) / (curvature * (1 - mu) * (2 * (1 + mu) - a))
 
@@ -249,6 +274,11 @@ def mean_square_small(eta, mu, curvature, s):
 def mean_square_lengthened(eta, mu, curvature, s):
     rate = eta / (1 - mu)
     return rate * s / (curvature * (2 - rate * curvature))
+
+
+@floor.wrong("that is the mean height λc²/2: asked is the mean square of c itself")
+def mean_square_as_height(eta, mu, curvature, s):
+    return curvature / 2 * mean_square_reference(eta, mu, curvature, s)
 
 
 @floor.wrong("that is the mean square of the velocity")
@@ -312,6 +342,13 @@ def rate_from_zero(t, peak, warm, total):
     if t < warm:
         return peak * t / warm
     return peak * (1 + math.cos(math.pi * (t - warm) / (total - warm))) / 2
+
+
+@schedule.wrong("this wave reaches 0 in the last step: it should a step later, at t = total")
+def rate_early_end(t, peak, warm, total):
+    if t < warm:
+        return peak * (t + 1) / warm
+    return peak * (1 + math.cos(math.pi * (t - warm) / (total - warm - 1))) / 2
 
 
 @schedule.wrong("the fall is a wave, not a straight line")
@@ -396,6 +433,13 @@ def lion_step_with_penalty(theta, g, m, lr, beta1, beta2, decay):
     return theta - lr * torch.sign(mixture), beta2 * m + (1 - beta2) * g
 
 
+@lion.wrong("the decay shrinks the old parameters, not the ones that the step has moved")
+def lion_step_decayed_late(theta, g, m, lr, beta1, beta2, decay):
+    mixture = beta1 * m + (1 - beta1) * g
+    moved = theta - lr * torch.sign(mixture)
+    return (1 - lr * decay) * moved, beta2 * m + (1 - beta2) * g
+
+
 @lion.wrong("of the mixture only the sign counts")
 def lion_step_without_sign(theta, g, m, lr, beta1, beta2, decay):
     mixture = beta1 * m + (1 - beta1) * g
@@ -412,9 +456,9 @@ turning = Exercise(
     statement=r"""
     The cost $J(w) = \tfrac14w^4 - \tfrac12w^2$ has its minima at $\pm1$ and a maximum at 0. Find a start from which Newton's
     method, without damping or line search, jumps to the opposite point, $w$ to $-w$, and back, and so on. Give one
-    number. The check takes four steps in double precision, and each has to hit the opposite point to within $10^{-6}$; four
-    digits are not enough, since near the start each step makes an error about six times larger. (After many more steps rounding
-    errors, too, will have grown until it leaves.)
+    number, best as an expression: the check takes four steps in double precision, each has to hit the opposite point to
+    within $10^{-6}$, and near the start each step makes an error about six times larger, so that a number typed with seven
+    digits fails. (After many more steps rounding errors, too, will have grown until it leaves.)
     """,
     hints=[
         "A step divides the slope by the curvature. Write out where it leads from $w$.",
@@ -430,6 +474,10 @@ def start():
 
 @turning.reference
 def start_reference():
+    """Newton leads from w to w − (w³ − w)/(3w² − 1) = 2w³/(3w² − 1). Set that to −w and divide by w:
+    2w² = 1 − 3w², so w² = 1/5. (The other start is −1/√5.) The slope of 2w³/(3w² − 1) there is
+    −6: an error grows sixfold in a step.
+    """
     return 1 / math.sqrt(5)
 
 
@@ -446,7 +494,10 @@ def turning_judge(got):
             return "there the curvature is 0, and the step has no end"
         new = w - (w**3 - w) / (3 * w * w - 1)
         if abs(new + w) > 1e-6:
-            return f"step {step} leads from {w:.7g} to {new:.7g}, not to the opposite point"
+            near = (
+                "; you are near: give an expression, or more digits" if abs(new + w) < 1e-3 else ""
+            )
+            return f"step {step} leads from {w:.7g} to {new:.7g}, not to the opposite point{near}"
         w = new
     return None
 
@@ -455,6 +506,11 @@ turning.wrong_value(1.0, "step 1 leads from 1 to 1, not to the opposite point")
 turning.wrong_value(0.0, "start at least 0.001 and at most 1000 away from 0")
 turning.wrong_value(0.4, "step 1 leads from 0.4 to -0.2461538, not to the opposite point")
 turning.wrong_value(0.447, "step 1 leads from 0.447 to -0.445933, not to the opposite point")
+turning.wrong_value(
+    0.4472136,
+    "step 4 leads from -0.4472146 to 0.4472194, not to the opposite point; you are near: give an "
+    "expression, or more digits",
+)
 
 # --- extend ---------------------------------------------------------------------------------
 
@@ -490,6 +546,14 @@ def steepest(g):
 
 @rulers.reference
 def steepest_reference(g):
+    """The largest entry may be 1: each term g_i d_i is at least −|g_i|, with equality for −sign(g_i).
+
+    The sizes may sum to 1: g·d ≥ −Σ|g_i||d_i| ≥ −max|g_i|, with equality if all of the budget goes to
+    the entry of the largest |g_i|, against its sign.
+
+    On the page Adam, AdamW, Adagrad, RMSprop and Lion begin with the sign of the gradient, up to ε
+    and the length: each of the first four divides g by a multiple of its own size.
+    """
     k = g.abs().argmax()
     single = torch.zeros_like(g)
     single[k] = -torch.sign(g[k])

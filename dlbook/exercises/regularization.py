@@ -32,6 +32,7 @@ def three_weights():
 
 @two_penalties.reference
 def three_weights_reference():
+    # the slope of the cost is 4 (w − 5), of the penalties 6 w and, to the right of 0, 6:
     # 4 (w − 5) + 6 w = 0;  4 (w − 5) + 6 = 0;  4 (w − 5) + 6 w + 6 = 0
     return (20 / 10, 14 / 4, 14 / 10)
 
@@ -61,6 +62,7 @@ three_products = Exercise(
         "Write the output as a sum of two independent terms. What are the two values of each?",
         "Four masks are possible. For which of them is the sum 0?",
     ],
+    outputs=("the expectation", "the variance", "the probability of 0"),
     atol=0.006,
 )
 
@@ -72,10 +74,19 @@ def moments():
 
 @three_products.reference
 def moments_reference():
+    """The terms are 3 · 2 = 6 and 4 · (−1) = −4, each times its own m, which is 0 or 4/3.
+
+    E[m] = 1, so the expectation is 6 − 4. Var(m) = p/(1 − p) = 1/3, and independent terms add:
+    (36 + 16)/3. The four outputs are 0, 8, −16/3 and 8/3: 0 only if both inputs are dropped, p².
+    """
     p = 1 / 4
     return (3 * 2 - 4 * 1, p / (1 - p) * (6**2 + 4**2), p * p)
 
 
+three_products.wrong_value(
+    (1.5, 9.75, 1 / 16), "without the division by 1 − p? What is kept is enlarged"
+)
+three_products.wrong_value((2, 52 / 3, 1 / 4), "the third: both inputs have to be dropped, not one")
 three_products.wrong_value(
     (2, 13.0, 1 / 16), "the variance: kept numbers are divided by 1 − p, which enlarges them"
 )
@@ -128,7 +139,15 @@ def robust(X, y, s):
 
 @noise.reference
 def robust_reference(X, y, s):
-    # the expected cost is that without noise, and ½ Σ s_d² w_d²
+    """With a = w · x_n − y_n, the square is (a + w · e)² = a² + 2a (w · e) + (w · e)².
+
+    E[w · e] = 0 takes the middle away. In (w · e)² = Σ w_d w_k e_d e_k, E[e_d e_k] = E[e_d] E[e_k] = 0
+    for d ≠ k, and E[e_d²] = s_d². So each sample's expected cost is ½a² + ½ Σ s_d² w_d²: that without noise
+    and a penalty, the same for all n.
+
+    The gradient of the mean, Xᵀ(Xw − y)/N + diag(s²) w, vanishes where (XᵀX/N + diag(s²)) w = Xᵀy/N. The cost is
+    convex, so that is the minimum.
+    """
     H = X.T @ X / len(X)
     return torch.linalg.solve(H + torch.diag(s * s), X.T @ y / len(X))
 
@@ -164,6 +183,14 @@ def robust_half(X, y, s):
     return torch.linalg.solve(H + torch.diag(s * s) / 2, X.T @ y / len(X))
 
 
+@noise.wrong(
+    "the penalty ½ Σ s_d² w_d² counts once: its gradient is s_d² w_d, as the cost has its ½"
+)
+def robust_doubled(X, y, s):
+    H = X.T @ X / len(X)
+    return torch.linalg.solve(H + 2 * torch.diag(s * s), X.T @ y / len(X))
+
+
 @noise.wrong("that is the solution without noise: what does (w · e)² contribute on average?")
 def robust_without(X, y, s):
     return torch.linalg.solve(X.T @ X, X.T @ y)
@@ -173,7 +200,7 @@ same_shrink = Exercise(
     "regularization.stopped-or-penalised",
     "Which penalty is a stopped descent?",
     kind="derive",
-    effort=2,
+    effort=1,
     statement=r"""
     Gradient descent with the learning rate $\eta$ starts at 0 on a quadratic bowl and is stopped after $t$
     steps, with $\eta h < 1$. Along a direction of curvature $h > 0$ it has then covered a certain share of
@@ -182,8 +209,8 @@ same_shrink = Exercise(
     whole tensor of curvatures. (If it came out the same for every $h$, the two would be the same cure.)
     """,
     hints=[
+        "What share of the way is left after one step? After $t$?",
         "Both shares are on the page, one for the penalty, one for the descent. Set them equal.",
-        r"Solve $\frac{h}{h + \lambda} = 1 - q$ for $\lambda$, with $q = (1 - \eta h)^t$.",
     ],
     axes={"h": "D"},
 )
@@ -202,6 +229,14 @@ def penalty(h, eta, t):
 
 @same_shrink.reference
 def penalty_reference(h, eta, t):
+    """Each step leaves the factor 1 − ηh of the way to the minimum, t steps leave q = (1 − ηh)ᵗ.
+
+    So descent has covered 1 − q. The penalty's minimum, h (c − c*) + λc = 0, lies at the share h/(h + λ).
+    They are equal if h = (1 − q)(h + λ), so h q = (1 − q) λ, and λ = h q/(1 − q).
+
+    For small ηht, q is nearly 1 − ηht, and λ nearly 1/(ηt), the page's rule. It falls with h: a stopped descent
+    penalises steep directions less than any single λ does.
+    """
     left = (1 - eta * h) ** t  # of the way, after t steps
     return h * left / (1 - left)
 
@@ -368,6 +403,7 @@ def sparse(X, y, lam, eta, steps):
 
 @lasso.reference
 def sparse_reference(X, y, lam, eta, steps):
+    # times η, the sum is ½ (w − a)² + ηλ |w|: the page's, with the threshold ηλ
     w = torch.zeros(X.shape[1], dtype=X.dtype)
     for _ in range(steps):
         a = w - eta * X.T @ (X @ w - y) / len(X)
@@ -397,6 +433,16 @@ def sparse_subgradient(X, y, lam, eta, steps):
     w = torch.zeros(X.shape[1], dtype=X.dtype)
     for _ in range(steps):
         w = w - eta * (X.T @ (X @ w - y) / len(X) + lam * torch.sign(w))
+    return w
+
+
+@lasso.wrong(
+    "an entry may be negative: then it is brought nearer to 0 from below, and keeps its sign"
+)
+def sparse_positive(X, y, lam, eta, steps):
+    w = torch.zeros(X.shape[1], dtype=X.dtype)
+    for _ in range(steps):
+        w = (w - eta * X.T @ (X @ w - y) / len(X) - eta * lam).clamp(min=0)
     return w
 
 
@@ -433,8 +479,8 @@ twins = Exercise(
     kind="break",
     effort=2,
     statement=r"""
-    With a squared penalty the best weights are unique, whatever the data: every curvature of the sum is
-    at least $\lambda$. With the absolute one they need not be. A linear unit has three samples,
+    With a squared penalty, $\lambda > 0$, the best weights of a linear unit are unique, whatever the data: every
+    curvature of the sum is at least $\lambda$. With the absolute one they need not be. A linear unit has three samples,
 
     $$
     \mathbf X = \begin{pmatrix} 1 & 1\\ 2 & 2\\ 3 & 3\end{pmatrix},\qquad
@@ -507,77 +553,97 @@ left_out = Exercise(
     kind="extend",
     effort=3,
     statement=r"""
-    Choosing $\lambda$ takes a validation part, and with 20 samples none can be spared. So leave out one
-    sample, fit the others, predict the one; and so on for all of them. For ridge regression that needs
+    Choosing $\lambda$ takes a validation part, and with 20 samples none can be spared. So leave out some
+    samples, fit the others, predict those left out; and so on for all of them. For ridge regression that needs
     only a single fit. Let $\mathbf w$ minimise $\tfrac12\lVert\mathbf X\mathbf w - \mathbf y\rVert^2 + \tfrac\mu2\lVert\mathbf w\rVert^2$ (a sum over the samples, so that
-    leaving one out does not change the weight of the penalty), with $\mu > 0$. The predictions are
-    $\hat{\mathbf y} = \mathbf S\mathbf y$ with a matrix $\mathbf S$ that does not depend on $\mathbf y$. Show that the error of sample $n$, predicted
-    from the others, is its ordinary error $\hat y_n - y_n$ divided by $1 - S_{nn}$. Write `left_out_errors(X, y, mu)`,
-    the $N$ errors $\hat y_n - y_n$ of the samples left out, without a loop.
+    leaving some out does not change the weight of the penalty), with $\mu > 0$. The predictions are
+    $\hat{\mathbf y} = \mathbf S\mathbf y$ with a matrix $\mathbf S$ that does not depend on $\mathbf y$. Show first that the error of a single
+    sample $n$, predicted from all others, is its ordinary error $\hat y_n - y_n$ divided by $1 - S_{nn}$. Then leave out a whole
+    *group* of samples at once. Write `left_out_errors(X, y, mu, group)`, the errors, prediction minus target, of the group's samples,
+    predicted from all samples outside the group. You may use $\mathbf S$, and no second fit.
     """,
     hints=[
-        r"$\mathbf S = \mathbf X(\mathbf X^\top\mathbf X + \mu\mathbf I)^{-1}\mathbf X^\top$. Only its diagonal is needed in the end.",
-        "Replace the target of sample $n$ by what the others predict for it, and fit *all* samples. "
+        r"$\mathbf S = \mathbf X(\mathbf X^\top\mathbf X + \mu\mathbf I)^{-1}\mathbf X^\top$.",
+        "One sample: replace the target of sample $n$ by what the others predict for it, and fit *all* samples. "
         "Does the fit to the others change? Then what does row $n$ of the matrix say?",
-        r"Let $v$ be the prediction for sample $n$ from the others. Then $v = \hat y_n + S_{nn}(v - y_n)$. Solve for $v - y_n$.",
+        "A group: do the same with all its targets at once. There is one equation for each of its samples, "
+        "and the unknown errors stand in all of them.",
     ],
     axes={"X": "N D", "y": "N"},
 )
 
 
 @left_out.stub
-def left_out_errors(X, y, mu):
-    """Return prediction minus target for each sample, predicted from the others, shape (N,).
+def left_out_errors(X, y, mu, group):
+    """Return prediction minus target for each sample of the group, predicted from those outside it.
 
     Args:
         X: inputs, shape (N, D).
         y: targets, shape (N,).
         mu: the factor of ½‖w‖², above 0.
+        group: the numbers of the samples left out together, all different, int64; one or more.
     """
 
 
 @left_out.reference
-def left_out_errors_reference(X, y, mu):
+def left_out_errors_reference(X, y, mu, group):
+    """Xᵀ(Xw − y) + μw = 0 gives w = (XᵀX + μI)⁻¹Xᵀy, so S = X (XᵀX + μI)⁻¹Xᵀ.
+
+    Let w' be fitted without the group G, and v its predictions for G. Fit all samples, with v in place of the
+    targets of G: for w' the new samples' errors are 0 and so are their gradients, so that w' minimises the
+    new cost, too, and its predictions are S times the new targets. Those differ from y by e = v − y_G, on G only.
+    Read the rows of G: v = ŷ_G + S_GG e. Subtract y_G on both sides: e = (ŷ_G − y_G) + S_GG e, so
+
+        (I − S_GG) e = ŷ_G − y_G,
+
+    for a single sample the division by 1 − S_nn. It can always be solved: the eigenvalues of S are
+    h/(h + μ) with those of XᵀX for h, and 0, all below 1; those of its part S_GG are no larger.
+    """
     A = X.T @ X + mu * torch.eye(X.shape[1], dtype=X.dtype)
     S = X @ torch.linalg.solve(A, X.T)
-    return (S @ y - y) / (1 - S.diagonal())
+    inner = S[group][:, group]
+    return torch.linalg.solve(torch.eye(len(group), dtype=X.dtype) - inner, (S @ y - y)[group])
 
 
 @left_out.inputs
 def left_out_inputs(random):
     N, D = random.sizes(2)
     X = random.normal(N + 3, D, dtype=torch.float64)
-    return X, random.normal(N + 3, dtype=torch.float64), random.number(0.3, 3.0)
+    y = random.normal(N + 3, dtype=torch.float64)
+    return X, y, random.number(0.3, 3.0), random.permutation(N + 3)[: random.integer(2, 4)]
 
 
-@left_out.wrong("those are the errors on samples that were fitted: divide by 1 − S_nn")
-def left_out_errors_fitted(X, y, mu):
+@left_out.probe("a group of one")
+def left_out_single(random):
+    N, D = random.sizes(2)
+    X = random.normal(N + 3, D, dtype=torch.float64)
+    y = random.normal(N + 3, dtype=torch.float64)
+    return X, y, random.number(0.3, 3.0), random.permutation(N + 3)[:1]
+
+
+@left_out.wrong("those are the errors on samples that were fitted")
+def left_out_errors_fitted(X, y, mu, group):
     A = X.T @ X + mu * torch.eye(X.shape[1], dtype=X.dtype)
-    return X @ torch.linalg.solve(A, X.T @ y) - y
+    return (X @ torch.linalg.solve(A, X.T @ y) - y)[group]
 
 
 @left_out.wrong("prediction minus target, not target minus prediction")
-def left_out_errors_sign(X, y, mu):
-    A = X.T @ X + mu * torch.eye(X.shape[1], dtype=X.dtype)
-    S = X @ torch.linalg.solve(A, X.T)
-    return (y - S @ y) / (1 - S.diagonal())
+def left_out_errors_sign(X, y, mu, group):
+    return -left_out_errors_reference(X, y, mu, group)
 
 
-@left_out.wrong("each sample has its own S_nn: the mean of them makes an approximation")
-def left_out_errors_mean(X, y, mu):
+@left_out.wrong("that leaves out one sample at a time: the others of the group must not help")
+def left_out_errors_one_by_one(X, y, mu, group):
     A = X.T @ X + mu * torch.eye(X.shape[1], dtype=X.dtype)
     S = X @ torch.linalg.solve(A, X.T)
-    return (S @ y - y) / (1 - S.diagonal().mean())
+    return ((S @ y - y) / (1 - S.diagonal()))[group]
 
 
 @left_out.wrong("the penalty is missing from S")
-def left_out_errors_plain(X, y, mu):
-    S = X @ torch.linalg.pinv(X)
-    return (S @ y - y) / (1 - S.diagonal())
+def left_out_errors_plain(X, y, mu, group):
+    return left_out_errors_reference(X, y, 1e-9, group)
 
 
 @left_out.wrong("here the cost is a sum over the samples: μ stands beside XᵀX, not beside XᵀX/N")
-def left_out_errors_scaled(X, y, mu):
-    A = X.T @ X + mu * len(y) * torch.eye(X.shape[1], dtype=X.dtype)
-    S = X @ torch.linalg.solve(A, X.T)
-    return (S @ y - y) / (1 - S.diagonal())
+def left_out_errors_scaled(X, y, mu, group):
+    return left_out_errors_reference(X, y, mu * len(y), group)

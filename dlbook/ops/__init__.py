@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy(
         "convolution",
         "layers",
         "losses",
+        "lowering",
         "normalization",
         "pooling",
         "regularization",

@@ -22,8 +22,9 @@ lowered to matrices is lowered again.
 """
 
 import functools
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -42,6 +43,7 @@ Sizes = int | Sequence[int]
 # --- lowering the rows ---------------------------------------------------------------------------
 
 BLOCK = 1 << 19  # numbers that are lowered at a time: what a processor's cache holds
+NARROW = 128  # matrices of fewer columns are slow: then images may lie side by side in one
 
 
 class _Lowering:
@@ -66,58 +68,91 @@ class _Lowering:
         padding: Pairs,
         dilation: Pair,
         groups: int,
+        block: int,
     ) -> None:
-        batch, channels, height, width = images
-        (rows, columns), (down, along), (d, e) = kernel, stride, dilation
+        batch, self.channels, height, width = images
+        (rows, self.columns), (self.phases, along), (d, e) = kernel, stride, dilation
         (top, bottom), (left, right) = padding
         self.groups = groups
-        self.height = _positions(height + top + bottom, rows, down, d)
-        self.width = _positions(width + left + right, columns, along, e)
-        skips = [divmod(d * i, down) for i in range(rows)]
-        lines = self.height + skips[-1][0]
-        self.shape = channels, columns, down, lines, self.width
-        self.slices = [
-            (phase, slice(self.width * skip, self.width * (skip + self.height)))
-            for skip, phase in skips
-        ]
-        self.places = []
-        for phase in range(down):
-            p, u = _inside(phase - top, down, height, lines)
-            for j in range(columns):
-                q, v = _inside(e * j - left, along, width, self.width)
-                self.places.append(((..., j, phase, p, q), (..., u, v)))
-        self.same = self.shape == (channels, 1, 1, height, width) and not (top or left)
-        self.block = max(1, min(batch, BLOCK // math.prod(self.shape)))
-        self.blocks = [slice(n, min(n + self.block, batch)) for n in range(0, batch, self.block)]
+        self.height = _positions(height + top + bottom, rows, self.phases, d)
+        self.width = _positions(width + left + right, self.columns, along, e)
+        self.skips = [divmod(d * i, self.phases) for i in range(rows)]
+        self.lines = self.height + self.skips[-1][0]
+        each = self.channels * self.columns * self.phases * self.lines * self.width
+        n = max(1, block // each)
+        self.blocks = [slice(start, min(start + n, batch)) for start in range(0, batch, n)]
+        positions = self.height * self.width
+        self.beside = positions < NARROW and 2 * positions < self.channels // groups * self.columns
+        unbroken = not self.beside and self.phases == along == 1 and self.width == width
+        self.same = unbroken and self.columns == 1 and self.lines == height and not top
+        self.places: list[tuple[Any, Any]] = []
+        every = slice(None)
+        for phase, j in itertools.product(range(self.phases), range(self.columns)):
+            p, u = _inside(phase - top, self.phases, height, self.lines)
+            q, v = _inside(e * j - left, along, width, self.width)
+            self.places.append(((..., j, phase, p, every, q), (..., u, every, v)))
 
-    def lower(self, x: Tensor, rows: Tensor) -> Tensor:
-        """Write the rows of the images down; beyond their edges zeros stay."""
-        if self.same:
-            return x.reshape(len(x), *self.shape)
-        for there, here in self.places:
-            rows[there] = x[here]
-        return rows
+    def lowered(self, x: Tensor) -> Iterator[tuple[slice, list[Tensor]]]:
+        """The matrices of images, a block at a time; the next block overwrites them."""
+        rows = None
+        for block in self.blocks:
+            images = self.spread(x[block])
+            if self.same:
+                yield block, self.matrices(images.view(self.shape(images)))
+                continue
+            if rows is None or rows.shape != self.shape(images):
+                rows = images.new_zeros(self.shape(images))
+                matrices = self.matrices(rows)
+            for there, here in self.places:
+                rows[there] = images[here]  # beyond the edges the zeros stay
+            yield block, matrices
 
-    def lift(self, rows: Tensor, x: Tensor) -> None:
-        """The transpose of it: add the rows up where they were taken from."""
-        for there, here in self.places:
-            x[here] += rows[there]
+    def lifted(self, x: Tensor) -> Iterator[tuple[slice, list[Tensor]]]:
+        """The transpose of it: empty matrices, whose numbers are then added up to images."""
+        rows = None
+        for block in self.blocks:
+            images = self.spread(x[block])
+            if self.same:
+                yield block, self.matrices(images.view(self.shape(images)))
+                continue
+            if rows is None or rows.shape != self.shape(images):
+                rows = images.new_empty(self.shape(images))
+                matrices = self.matrices(rows)
+            rows.zero_()
+            yield block, matrices
+            for there, here in self.places:
+                images[here] += rows[there]
 
-    def space(self, x: Tensor) -> Tensor:
-        return x.new_zeros(self.block, *self.shape)
+    def spread(self, y: Tensor) -> Tensor:
+        """A view of images, or of outputs, as (matrices, channels, height, side by side, width)."""
+        n, *rest = y.shape
+        across = n if self.beside else 1
+        return y.view(n // across, across, *rest).permute(0, 2, 3, 1, 4)
+
+    def shape(self, images: Tensor) -> tuple[int, ...]:
+        """The shape of lowered images."""
+        n, across = len(images), images.shape[3]
+        return n, self.channels, self.columns, self.phases, self.lines, across, self.width
 
     def matrices(self, rows: Tensor) -> list[Tensor]:
         """For each row of the kernel what it meets: of every image and group a matrix, a view."""
-        _, _, phases, lines, width = self.shape
-        rows = rows.view(len(rows) * self.groups, -1, phases, lines * width)
-        return [rows[:, :, phase, part] for phase, part in self.slices]
+        n, *_, across, width = rows.shape
+        line = across * width
+        rows = rows.view(n * self.groups, -1, self.phases, self.lines * line)
+        return [
+            rows[:, :, phase, line * skip : line * (skip + self.height)]
+            for skip, phase in self.skips
+        ]
 
     def flat(self, y: Tensor) -> Tensor:
-        """Outputs as matrices, one of every image and group."""
-        return y.reshape(len(y) * self.groups, -1, self.height * self.width)
+        """Outputs as matrices, of every image and group one."""
+        y = self.spread(y)
+        return y.reshape(len(y) * self.groups, y.shape[1] // self.groups, y.shape[2:].numel())
 
 
-_lowering = functools.lru_cache(maxsize=256)(_Lowering)
+@functools.lru_cache(maxsize=256)
+def _lowering(*settings: Any) -> _Lowering:
+    return _Lowering(*settings)
 
 
 def _inside(start: int, step: int, size: int, count: int) -> tuple[slice, slice]:
@@ -145,28 +180,24 @@ def _conv(
     """The convolution, T by g."""
     if not readable():
         return _plain_conv(input, weight, bias, stride, padding, dilation, groups)
-    x, w = _long(input), _long(weight)
-    low = _lowering(tuple(x.shape), tuple(w.shape[2:]), stride, padding, dilation, groups)
+    x, w = _long(input).contiguous(), _long(weight)
+    low = _lower(x, x.shape, w.shape[2:], stride, padding, dilation, groups)
     y = x.new_empty(len(x), len(w), low.height, low.width)
-    w_rows, rows = _kernel_rows(w, groups), low.space(x)
-    for block in low.blocks:
-        out = y[block]
-        out.copy_(_long(bias).reshape(-1, 1, 1)) if bias is not None else out.zero_()
-        out = low.flat(out)
-        for w_i, x_i in zip(w_rows, low.matrices(low.lower(x[block], rows[: len(y[block])]))):
-            out.baddbmm_(_repeat(w_i, len(x_i)), x_i)
+    start = 0.0 if bias is None else _long(bias).reshape(-1, 1, 1)
+    w_rows = _kernel_rows(w, groups)
+    for block, x_rows in low.lowered(x):
+        y[block] = start
+        out = low.flat(y[block]).clone() if low.beside else low.flat(y[block])
+        for w_i, x_i in zip(w_rows, x_rows):
+            out.baddbmm_(_for_all(w_i, len(x_i)), x_i)
+        if low.beside:
+            target = low.spread(y[block])
+            target.copy_(out.view(target.shape))
     return y.to(input.dtype)
 
 
 @_conv.vjp
-def conv_vjp(
-    g: Array,
-    _y: Any,
-    x: Array,
-    w: Array,
-    _b: Any,
-    **meta: Any,
-) -> Any:
+def conv_vjp(g: Array, _y: Any, x: Array, w: Array, _b: Any, **meta: Any) -> Any:
     return (
         lambda: _conv_input(g, w, size=tuple(x.shape[2:]), **meta),
         lambda: _conv_weight(g, x, kernel=tuple(w.shape[2:]), **meta),
@@ -188,18 +219,14 @@ def _conv_input(
     """T by the input: the transposed convolution."""
     if not readable():
         return _plain_conv_input(g, weight, size, stride, padding, dilation, groups)
-    g, w = _long(g), _long(weight)
-    images = len(g), w.shape[1] * groups, *size
-    low = _lowering(images, tuple(w.shape[2:]), stride, padding, dilation, groups)
-    x = g.new_zeros(images)
-    w_rows, space = _kernel_rows(w, groups).transpose(2, 3), low.space(x)
-    for block in low.blocks:
-        rows = x[block].view(-1, *low.shape) if low.same else space[: len(x[block])].zero_()
-        y = low.flat(g[block])
-        for w_i, x_i in zip(w_rows, low.matrices(rows)):
-            x_i.baddbmm_(_repeat(w_i, len(x_i)), y)
-        if not low.same:
-            low.lift(rows, x[block])
+    y, w = _long(g).contiguous(), _long(weight)
+    x = y.new_zeros(len(y), w.shape[1] * groups, *size)
+    low = _lower(x, x.shape, w.shape[2:], stride, padding, dilation, groups)
+    w_rows = [w_i.mT for w_i in _kernel_rows(w, groups)]
+    for block, x_rows in low.lifted(x):
+        out = low.flat(y[block])
+        for w_i, x_i in zip(w_rows, x_rows):
+            _add_products(x_i, _for_all(w_i, len(x_i)), out)
     return x.to(weight.dtype)
 
 
@@ -225,17 +252,16 @@ def _conv_weight(
     """T by the kernel."""
     if not readable():
         return _plain_conv_weight(g, input, kernel, stride, padding, dilation, groups)
-    g, x = _long(g), _long(input)
-    channels = x.shape[1] // groups
-    low = _lowering(tuple(x.shape), kernel, stride, padding, dilation, groups)
-    w_rows = x.new_zeros(kernel[0], groups, channels * kernel[1], g.shape[1] // groups)
-    rows = low.space(x)
-    for block in low.blocks:
-        y = low.flat(g[block]).transpose(1, 2)
-        for w_i, x_i in zip(w_rows, low.matrices(low.lower(x[block], rows[: len(x[block])]))):
-            w_i += torch.bmm(x_i, y).view(-1, *w_i.shape).sum(0)
-    w = w_rows.view(kernel[0], groups, channels, kernel[1], -1).permute(1, 4, 2, 0, 3)
-    return w.reshape(g.shape[1], channels, *kernel).to(input.dtype)
+    y, x = _long(g).contiguous(), _long(input).contiguous()
+    low = _lower(x, x.shape, kernel, stride, padding, dilation, groups)
+    kernels, channels = y.shape[1] // groups, x.shape[1] // groups
+    w_rows = x.new_zeros(kernel[0], groups, channels * kernel[1], kernels)
+    for block, x_rows in low.lowered(x):
+        out = low.flat(y[block]).mT
+        for w_i, x_i in zip(w_rows, x_rows):
+            w_i += torch.bmm(x_i, out).view(-1, *w_i.shape).sum(0)
+    w = w_rows.view(kernel[0], groups, channels, kernel[1], kernels).permute(1, 4, 2, 0, 3)
+    return w.reshape(groups * kernels, channels, *kernel).to(input.dtype)
 
 
 @_conv_weight.vjp
@@ -246,17 +272,29 @@ def conv_weight_vjp(c: Array, _w: Any, g: Array, x: Array, *, kernel: Pair, **me
     )
 
 
-def _kernel_rows(w: Tensor, groups: int) -> Tensor:
-    """The rows of all kernels as matrices: (i, group, output channel, channel and column j)."""
+def _lower(x: Tensor, images: Sequence[int], kernel: Sequence[int], *settings: Any) -> _Lowering:
+    block = BLOCK if x.device.type == "cpu" else 1 << 28
+    return _lowering(tuple(images), tuple(kernel), *settings, block)
+
+
+def _kernel_rows(w: Tensor, groups: int) -> list[Tensor]:
+    """For each row of the kernels matrices: (group, output channel, channel and column j)."""
     kernels, channels, height, width = w.shape
-    w = w.reshape(groups, kernels // groups, channels, height, width)
-    return w.permute(3, 0, 1, 2, 4).reshape(height, groups, kernels // groups, channels * width)
+    w = w.reshape(groups, kernels // groups, channels, height, width).permute(3, 0, 1, 2, 4)
+    return list(w.reshape(height, groups, kernels // groups, channels * width))
 
 
-def _repeat(w: Tensor, times: int) -> Tensor:
+def _for_all(w: Tensor, times: int) -> Tensor:
     """The same matrices for every image."""
-    groups = len(w)
-    return w.expand(times // groups, *w.shape).reshape(times, *w.shape[1:])
+    return w.expand(times, -1, -1) if len(w) == 1 else w.repeat(times // len(w), 1, 1)
+
+
+def _add_products(out: Tensor, a: Tensor, b: Tensor) -> None:
+    """Add products of many matrices; into slices only large ones one by one, as baddbmm does."""
+    if out.is_contiguous() or out[0].numel() > 1 << 13:
+        out.baddbmm_(a, b)
+    else:
+        out += torch.bmm(a, b)
 
 
 # --- the same without blocks, for torch.func and torch.compile ------------------------------------
@@ -398,7 +436,7 @@ def _positions(size: int, kernel: int, stride: int, dilation: int) -> int:
     return (size - dilation * (kernel - 1) - 1) // stride + 1
 
 
-def _several(name: str, what: str, value: Sizes, axes: int, least: int) -> Pair:
+def several(name: str, what: str, value: Sizes, axes: int, least: int) -> Pair:
     """One number for each axis."""
     several = (value,) * axes if isinstance(value, int) else tuple(value)
     if len(several) == 1:
@@ -418,8 +456,8 @@ def settings(
 ) -> tuple[Pair, Pairs, Pair]:
     """Stride, padding on both sides, and dilation, along each axis."""
     axes = weight.ndim - 2
-    steps = _several(name, "stride", stride, axes, 1)
-    gaps = _several(name, "dilation", dilation, axes, 1)
+    steps = several(name, "stride", stride, axes, 1)
+    gaps = several(name, "dilation", dilation, axes, 1)
     if isinstance(padding, str):
         if padding == "valid":
             return steps, ((0, 0),) * axes, gaps
@@ -431,7 +469,7 @@ def settings(
             raise ValueError(f"{name}: padding='same' expects stride 1, got stride {stride}")
         total = [d * (k - 1) for d, k in zip(gaps, weight.shape[2:])]
         return steps, tuple((t // 2, t - t // 2) for t in total), gaps
-    return steps, tuple((p, p) for p in _several(name, "padding", padding, axes, 0)), gaps
+    return steps, tuple((p, p) for p in several(name, "padding", padding, axes, 0)), gaps
 
 
 def _check(
@@ -633,7 +671,7 @@ def conv_transpose2d(
     name = "conv_transpose2d"
     _check(name, input, weight, bias, groups, transposed=True)
     steps, pads, gaps = settings(name, weight, stride, padding, dilation)
-    extra = _several(name, "output_padding", output_padding, 2, 0)
+    extra = several(name, "output_padding", output_padding, 2, 0)
     if any(e >= max(s, d) for e, s, d in zip(extra, steps, gaps)):
         raise ValueError(
             f"{name}: expected output_padding less than stride or dilation, got output_padding "
@@ -743,7 +781,7 @@ def fold(
         raise ValueError(
             f"fold: expected input of shape (B, rows, windows) or (rows, windows), got {shape}"
         )
-    size = _several("fold", "output_size", output_size, 2, 1)
+    size = several("fold", "output_size", output_size, 2, 1)
     meta = _window_settings("fold", kernel_size, dilation, padding, stride)
     kernel, pads, gaps = meta["kernel"], meta["padding"], meta["dilation"]
     _check_reach("fold", size, kernel, pads, gaps)
@@ -764,10 +802,10 @@ def fold(
 def _window_settings(
     name: str, kernel_size: Sizes, dilation: Sizes, padding: Sizes, stride: Sizes
 ) -> dict[str, Any]:
-    pads = _several(name, "padding", padding, 2, 0)
+    pads = several(name, "padding", padding, 2, 0)
     return {
-        "kernel": _several(name, "kernel_size", kernel_size, 2, 1),
-        "stride": _several(name, "stride", stride, 2, 1),
+        "kernel": several(name, "kernel_size", kernel_size, 2, 1),
+        "stride": several(name, "stride", stride, 2, 1),
         "padding": tuple((p, p) for p in pads),
-        "dilation": _several(name, "dilation", dilation, 2, 1),
+        "dilation": several(name, "dilation", dilation, 2, 1),
     }

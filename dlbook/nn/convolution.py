@@ -16,10 +16,6 @@ Sizes = int | Sequence[int]
 MODES = ("zeros", "reflect", "replicate", "circular")
 
 
-def _tuple(sizes: Sizes, axes: int) -> tuple[int, ...]:
-    return (sizes,) * axes if isinstance(sizes, int) else tuple(sizes)
-
-
 class _Conv(nn.Module):
     """What the three have in common: the settings, a kernel and a bias, and how they begin."""
 
@@ -52,13 +48,17 @@ class _Conv(nn.Module):
             raise ValueError(f"{name}: expected padding_mode in {MODES}, got {padding_mode!r}")
         self.in_channels = in_channels
         self.out_channels = out_channels
-        self.kernel_size = _tuple(kernel_size, axes)
-        self.stride = _tuple(stride, axes)
-        self.padding = padding if isinstance(padding, str) else _tuple(padding, axes)
-        self.dilation = _tuple(dilation, axes)
+        several = convolution.several
+        self.kernel_size = several(name, "kernel_size", kernel_size, axes, 1)
+        self.stride = several(name, "stride", stride, axes, 1)
+        self.padding = (
+            padding if isinstance(padding, str) else several(name, "padding", padding, axes, 0)
+        )
+        self.dilation = several(name, "dilation", dilation, axes, 1)
         self.groups = groups
         self.padding_mode = padding_mode
         self.weight = Parameter(torch.empty(*shape, *self.kernel_size, device=device, dtype=dtype))
+        convolution.settings(name, self.weight, stride, padding, dilation)  # or refuse them now
         if bias:
             self.bias = Parameter(torch.empty(out_channels, device=device, dtype=dtype))
         else:
@@ -337,7 +337,9 @@ class ConvTranspose2d(_Conv):
             device,
             dtype,
         )
-        self.output_padding = _tuple(output_padding, 2)
+        self.output_padding = convolution.several(
+            "ConvTranspose2d", "output_padding", output_padding, 2, 0
+        )
 
     def forward(
         self, input: Float[Tensor, "*B C H W"], output_size: Sequence[int] | None = None

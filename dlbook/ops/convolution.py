@@ -43,7 +43,7 @@ Sizes = int | Sequence[int]
 # --- lowering the rows ---------------------------------------------------------------------------
 
 BLOCK = 1 << 19  # numbers that are lowered at a time: what a processor's cache holds
-NARROW = 128  # matrices of fewer columns are slow: then images may lie side by side in one
+NARROW = 128  # matrices of fewer columns are slow: then images lie side by side in one
 
 
 class _Lowering:
@@ -81,8 +81,8 @@ class _Lowering:
         each = self.channels * self.columns * self.phases * self.lines * self.width
         n = max(1, block // each)
         self.blocks = [slice(start, min(start + n, batch)) for start in range(0, batch, n)]
-        positions = self.height * self.width
-        self.beside = positions < NARROW and 2 * positions < self.channels // groups * self.columns
+        narrow = NARROW if rows * self.columns > 1 else NARROW // 4
+        self.beside = self.height * self.width < narrow
         unbroken = not self.beside and self.phases == along == 1 and self.width == width
         self.same = unbroken and self.columns == 1 and self.lines == height and not top
         self.places: list[tuple[Any, Any]] = []
@@ -178,12 +178,13 @@ def _conv(
     groups: int,
 ) -> Array:
     """The convolution, T by g."""
-    if not readable():
-        return _plain_conv(input, weight, bias, stride, padding, dilation, groups)
     x, w = _long(input).contiguous(), _long(weight)
+    start = 0.0 if bias is None else _long(bias).reshape(-1, 1, 1)
+    if not readable():
+        y = _window_conv(x, w, stride, padding, dilation, groups) + start
+        return y.to(input.dtype)
     low = _lower(x, x.shape, w.shape[2:], stride, padding, dilation, groups)
     y = x.new_empty(len(x), len(w), low.height, low.width)
-    start = 0.0 if bias is None else _long(bias).reshape(-1, 1, 1)
     w_rows = _kernel_rows(w, groups)
     for block, x_rows in low.lowered(x):
         y[block] = start
@@ -217,9 +218,9 @@ def _conv_input(
     groups: int,
 ) -> Array:
     """T by the input: the transposed convolution."""
-    if not readable():
-        return _plain_conv_input(g, weight, size, stride, padding, dilation, groups)
     y, w = _long(g).contiguous(), _long(weight)
+    if not readable():
+        return _window_conv_input(y, w, size, stride, padding, dilation, groups).to(g.dtype)
     x = y.new_zeros(len(y), w.shape[1] * groups, *size)
     low = _lower(x, x.shape, w.shape[2:], stride, padding, dilation, groups)
     w_rows = [w_i.mT for w_i in _kernel_rows(w, groups)]
@@ -227,7 +228,7 @@ def _conv_input(
         out = low.flat(y[block])
         for w_i, x_i in zip(w_rows, x_rows):
             _add_products(x_i, _for_all(w_i, len(x_i)), out)
-    return x.to(weight.dtype)
+    return x.to(g.dtype)
 
 
 @_conv_input.vjp
@@ -250,9 +251,9 @@ def _conv_weight(
     groups: int,
 ) -> Array:
     """T by the kernel."""
-    if not readable():
-        return _plain_conv_weight(g, input, kernel, stride, padding, dilation, groups)
     y, x = _long(g).contiguous(), _long(input).contiguous()
+    if not readable():
+        return _window_conv_weight(y, x, kernel, stride, padding, dilation, groups).to(g.dtype)
     low = _lower(x, x.shape, kernel, stride, padding, dilation, groups)
     kernels, channels = y.shape[1] // groups, x.shape[1] // groups
     w_rows = x.new_zeros(kernel[0], groups, channels * kernel[1], kernels)
@@ -261,7 +262,7 @@ def _conv_weight(
         for w_i, x_i in zip(w_rows, x_rows):
             w_i += torch.bmm(x_i, out).view(-1, *w_i.shape).sum(0)
     w = w_rows.view(kernel[0], groups, channels, kernel[1], kernels).permute(1, 4, 2, 0, 3)
-    return w.reshape(groups * kernels, channels, *kernel).to(input.dtype)
+    return w.reshape(groups * kernels, channels, *kernel).to(g.dtype)
 
 
 @_conv_weight.vjp
@@ -290,73 +291,48 @@ def _for_all(w: Tensor, times: int) -> Tensor:
 
 
 def _add_products(out: Tensor, a: Tensor, b: Tensor) -> None:
-    """Add products of many matrices; into slices only large ones one by one, as baddbmm does."""
-    if out.is_contiguous() or out[0].numel() > 1 << 13:
+    """Add products of many matrices to slices, which baddbmm takes one by one."""
+    if a.shape[2] == 1:  # a column and a row: one kernel for each channel
+        out.addcmul_(a, b)
+    elif out.is_contiguous() or out[0].numel() > 1 << 13:
         out.baddbmm_(a, b)
     else:
         out += torch.bmm(a, b)
 
 
-# --- the same without blocks, for torch.func and torch.compile ------------------------------------
+# --- the same by windows, for torch.func and torch.compile ----------------------------------------
 
 
-def _plain_conv(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    stride: Pair,
-    padding: Pairs,
-    dilation: Pair,
-    groups: int,
+def _window_conv(
+    x: Tensor, w: Tensor, stride: Pair, padding: Pairs, dilation: Pair, groups: int
 ) -> Tensor:
-    kernels, channels, *kernel = weight.shape
-    x, w = _long(input), _long(weight)
-    cols = _windows(_pad(x, padding), kernel, stride, dilation)
-    batch, *_, height, width = cols.shape
-    cols = cols.reshape(batch, groups, channels * math.prod(kernel), height * width)
-    y = w.reshape(groups, kernels // groups, -1) @ cols
-    y = y.reshape(batch, kernels, height, width)
-    if bias is not None:
-        y = y + _long(bias).reshape(-1, 1, 1)
-    return y.to(input.dtype)
+    kernels, channels, *kernel = w.shape
+    windows = _windows(_pad(x, padding), kernel, stride, dilation)
+    batch, *_, height, width = windows.shape
+    columns = windows.reshape(batch, groups, channels * math.prod(kernel), height * width)
+    y = w.reshape(groups, kernels // groups, -1) @ columns
+    return y.reshape(batch, kernels, height, width)
 
 
-def _plain_conv_input(
-    g: Tensor,
-    weight: Tensor,
-    size: Pair,
-    stride: Pair,
-    padding: Pairs,
-    dilation: Pair,
-    groups: int,
+def _window_conv_input(
+    g: Tensor, w: Tensor, size: Pair, stride: Pair, padding: Pairs, dilation: Pair, groups: int
 ) -> Tensor:
-    kernels, channels, *kernel = weight.shape
-    batch, _, height, width = g.shape
-    w = _long(weight).reshape(groups, kernels // groups, -1)
-    cols = w.transpose(1, 2) @ _long(g).reshape(batch, groups, kernels // groups, height * width)
-    cols = cols.reshape(batch, groups * channels, *kernel, height, width)
-    (top, bottom), (left, right) = padding
-    padded = size[0] + top + bottom, size[1] + left + right
-    x = _add_windows(cols, padded, stride, dilation)
-    return x[:, :, top : top + size[0], left : left + size[1]].to(g.dtype).contiguous()
+    (batch, kernels, height, width), (_, channels, *kernel) = g.shape, w.shape
+    rows = g.reshape(batch, groups, kernels // groups, height * width)
+    columns = w.reshape(groups, kernels // groups, -1).mT @ rows
+    windows = columns.reshape(batch, groups * channels, *kernel, height, width)
+    return _add_windows(windows, size, stride, padding, dilation)
 
 
-def _plain_conv_weight(
-    g: Tensor,
-    input: Tensor,
-    kernel: Pair,
-    stride: Pair,
-    padding: Pairs,
-    dilation: Pair,
-    groups: int,
+def _window_conv_weight(
+    g: Tensor, x: Tensor, kernel: Pair, stride: Pair, padding: Pairs, dilation: Pair, groups: int
 ) -> Tensor:
     batch, kernels, height, width = g.shape
-    channels = input.shape[1] // groups
-    cols = _windows(_pad(_long(input), padding), kernel, stride, dilation)
-    cols = cols.reshape(batch, groups, channels * math.prod(kernel), height * width)
-    rows = _long(g).reshape(batch, groups, kernels // groups, height * width)
-    w = (rows @ cols.transpose(2, 3)).sum(0)
-    return w.reshape(kernels, channels, *kernel).to(g.dtype)
+    channels = x.shape[1] // groups
+    windows = _windows(_pad(x, padding), kernel, stride, dilation)
+    columns = windows.reshape(batch, groups, channels * math.prod(kernel), height * width)
+    rows = g.reshape(batch, groups, kernels // groups, height * width)
+    return (rows @ columns.mT).sum(0).reshape(kernels, channels, *kernel)
 
 
 def _long(x: Tensor) -> Tensor:
@@ -382,17 +358,18 @@ def _windows(x: Tensor, kernel: Sequence[int], stride: Pair, dilation: Pair) -> 
     return view[..., ::di, ::dj].permute(0, 1, 4, 5, 2, 3)
 
 
-def _add_windows(cols: Tensor, size: Pair, stride: Pair, dilation: Pair) -> Tensor:
+def _add_windows(
+    windows: Tensor, size: Pair, stride: Pair, padding: Pairs, dilation: Pair
+) -> Tensor:
     """Add all windows up where they came from: the transpose of the map that takes them out."""
-    batch, channels, rows, columns, height, width = cols.shape
-    x = cols.new_zeros((batch, channels, *size))
-    (s, t), (d, e) = stride, dilation
-    for i in range(rows):
-        for j in range(columns):
-            down = slice(d * i, d * i + s * (height - 1) + 1, s)
-            along = slice(e * j, e * j + t * (width - 1) + 1, t)
-            x[:, :, down, along] += cols[:, :, i, j]
-    return x
+    batch, channels, rows, columns, height, width = windows.shape
+    (top, bottom), (left, right) = padding
+    x = windows.new_zeros((batch, channels, top + size[0] + bottom, left + size[1] + right))
+    for i, j in itertools.product(range(rows), range(columns)):
+        down = slice(dilation[0] * i, dilation[0] * i + stride[0] * (height - 1) + 1, stride[0])
+        along = slice(dilation[1] * j, dilation[1] * j + stride[1] * (width - 1) + 1, stride[1])
+        x[:, :, down, along] += windows[:, :, i, j]
+    return x[:, :, top : top + size[0], left : left + size[1]].contiguous()
 
 
 # --- windows as columns --------------------------------------------------------------------------
@@ -400,9 +377,9 @@ def _add_windows(cols: Tensor, size: Pair, stride: Pair, dilation: Pair) -> Tens
 
 @primitive
 def _unfold(input: Array, *, kernel: Pair, stride: Pair, padding: Pairs, dilation: Pair) -> Array:
-    cols = _windows(_pad(input, padding), kernel, stride, dilation)
-    batch, channels, *_, height, width = cols.shape
-    return cols.reshape(batch, channels * math.prod(kernel), height * width)
+    windows = _windows(_pad(input, padding), kernel, stride, dilation)
+    batch, channels, *_, height, width = windows.shape
+    return windows.reshape(batch, channels * math.prod(kernel), height * width)
 
 
 @_unfold.vjp
@@ -415,12 +392,10 @@ def _fold(
     input: Array, *, size: Pair, kernel: Pair, stride: Pair, padding: Pairs, dilation: Pair
 ) -> Array:
     batch, rows, _ = input.shape
-    (top, bottom), (left, right) = padding
-    padded = size[0] + top + bottom, size[1] + left + right
-    height, width = (_positions(padded[a], kernel[a], stride[a], dilation[a]) for a in (0, 1))
-    cols = _long(input).reshape(batch, rows // math.prod(kernel), *kernel, height, width)
-    x = _add_windows(cols, padded, stride, dilation)
-    return x[:, :, top : top + size[0], left : left + size[1]].to(input.dtype).contiguous()
+    padded = [n + sum(p) for n, p in zip(size, padding)]
+    height, width = map(_positions, padded, kernel, stride, dilation)
+    windows = input.reshape(batch, rows // math.prod(kernel), *kernel, height, width)
+    return _add_windows(_long(windows), size, stride, padding, dilation).to(input.dtype)
 
 
 @_fold.vjp

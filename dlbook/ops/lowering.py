@@ -19,6 +19,7 @@ from dlbook.ops.convolution import fold, unfold
 
 Images = Float[Tensor, "B C H W"]
 Kernels = Float[Tensor, "K C k k"]
+Place = tuple[int, ...]
 
 
 class Rung(NamedTuple):
@@ -50,9 +51,9 @@ def by_loops(input: Images, weight: Kernels, padding: int = 0) -> Rung:
     (batch, channels, height, width), (kernels, _, k, _) = input.shape, weight.shape
     rows, columns = height + 2 * padding - k + 1, width + 2 * padding - k + 1
 
-    def products() -> list[tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]]:
+    def products() -> list[tuple[Place, Place, Place]]:
         """The places in y, w and x of all products."""
-        places = []
+        places: list[tuple[Place, Place, Place]] = []
         for b, o, p, q in product(*map(range, (batch, kernels, rows, columns))):
             for c, i, j in product(range(channels), range(k), range(k)):
                 u, v = p + i - padding, q + j - padding
@@ -91,10 +92,10 @@ def by_windows(input: Images, weight: Kernels, padding: int = 0) -> Rung:
         >>> by_windows(torch.ones(1, 1, 2, 3), torch.ones(1, 1, 2, 2)).output
         tensor([[[[4., 4.]]]])
     """
-    (_, _, height, width), (kernels, _, k, _) = input.shape, weight.shape
+    (batch, _, height, width), (kernels, _, k, _) = input.shape, weight.shape
     w = weight.flatten(1)
     columns = unfold(input, k, padding=padding)
-    y = (w @ columns).unflatten(2, (height + 2 * padding - k + 1, -1))
+    y = (w @ columns).view(batch, kernels, height + 2 * padding - k + 1, -1)
 
     def pull(g: Tensor) -> tuple[Tensor, Tensor]:
         g = g.reshape(-1, kernels, columns.shape[2])

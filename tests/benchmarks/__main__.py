@@ -6,6 +6,7 @@ arguments only the cases whose names contain one of them run, and nothing is wri
 """
 
 import argparse
+import functools
 import gc
 import itertools
 import json
@@ -380,6 +381,108 @@ def norms_compiled() -> Iterator[Case]:
         yield Case(f"{name} {words}, compiled", ours, theirs, "torch compiled", 1.5)
 
 
+# --- convolution ---------------------------------------------------------------------------------
+
+Sizes = tuple[int, ...]
+# What it is called, shapes of images and kernels, and settings: those that the target means, and
+# others.
+CONVOLUTIONS: tuple[tuple[str, Sizes, Sizes, dict[str, int]], ...] = (
+    ("16→32, 28×28, k 3", (64, 16, 28, 28), (32, 16, 3, 3), {"padding": 1}),
+    ("3→32, 64×64, k 3", (64, 3, 64, 64), (32, 3, 3, 3), {"padding": 1}),
+    ("64→64, 14×14, k 3", (64, 64, 14, 14), (64, 64, 3, 3), {"padding": 1}),
+    ("6→16, 14×14, k 5", (64, 6, 14, 14), (16, 6, 5, 5), {}),
+    ("64→128, 14×14, k 1", (64, 64, 14, 14), (128, 64, 1, 1), {}),
+)
+OTHERS: tuple[tuple[str, Sizes, Sizes, dict[str, int]], ...] = (
+    ("32→64, 28×28, k 3, stride 2", (64, 32, 28, 28), (64, 32, 3, 3), {"padding": 1, "stride": 2}),
+    ("64→128, 14×14, k 1, stride 2", (64, 64, 14, 14), (128, 64, 1, 1), {"stride": 2}),
+    ("3→64, 64×64, k 7, stride 2", (16, 3, 64, 64), (64, 3, 7, 7), {"padding": 3, "stride": 2}),
+    (
+        "16→32, 28×28, k 3, dilation 2",
+        (64, 16, 28, 28),
+        (32, 16, 3, 3),
+        {"padding": 2, "dilation": 2},
+    ),
+    ("32→64, 28×28, k 3, 4 groups", (64, 32, 28, 28), (64, 8, 3, 3), {"padding": 1, "groups": 4}),
+    (
+        "32→32, 28×28, k 3, 32 groups",
+        (64, 32, 28, 28),
+        (32, 1, 3, 3),
+        {"padding": 1, "groups": 32},
+    ),
+)
+TRANSPOSED: tuple[tuple[str, Sizes, Sizes, dict[str, int]], ...] = (
+    ("64→32, 14×14, k 4, stride 2", (64, 64, 14, 14), (64, 32, 4, 4), {"padding": 1, "stride": 2}),
+    ("32→16, 28×28, k 3", (64, 32, 28, 28), (32, 16, 3, 3), {"padding": 1}),
+)
+SEQUENCES: tuple[tuple[str, Sizes, Sizes, dict[str, int]], ...] = (
+    ("16→32, 256, k 5", (64, 16, 256), (32, 16, 5), {"padding": 2}),
+)
+
+
+def convolutions() -> Iterator[Case]:
+    """Forward, and backward into images, kernels and biases."""
+    from dlbook import ops
+
+    torch.ones(31 << 18)  # as above, lest anybody is timed while fetching memory
+    kinds = (
+        ("conv2d", CONVOLUTIONS, 1.4),
+        ("conv2d", OTHERS, 2.0),
+        ("conv_transpose2d", TRANSPOSED, 2.0),
+        ("conv1d", SEQUENCES, 2.0),
+    )
+    for name, cases, target in kinds:
+        for words, shape, kernel, settings in cases:
+            outputs = kernel[1] if name.startswith("conv_transpose") else kernel[0]
+            leaves = torch.randn(shape), torch.randn(kernel) * 0.1, torch.randn(outputs)
+            ours, theirs = (
+                trained(functools.partial(call, name, settings, lib), *leaves)
+                for lib in (ops, functional)
+            )
+            yield Case(f"{name} {words}", ours, theirs, "torch", target, (f"ops.{name}",))
+
+
+def call(name: str, settings: dict[str, int], lib: Any, *leaves: torch.Tensor) -> torch.Tensor:
+    return getattr(lib, name)(*leaves, **settings)
+
+
+def convolution_mean(results: list[Result]) -> list[Result]:
+    """The geometric mean over the shapes that its target is about."""
+    names = {f"conv2d {words}" for words, *_ in CONVOLUTIONS}
+    found = [r for r in results if r.name in names]
+    if len(found) < len(names):
+        return []
+    ours, other, ratio = (
+        math.exp(statistics.fmean(map(math.log, values)))
+        for values in zip(*((r.ours_us, r.other_us, r.ratio) for r in found))
+    )
+    name = "conv2d, geometric mean of five"
+    return [Result(name, "torch", ours, other, ratio, 1.15, ratio <= 1.15, ("ops.conv2d",))]
+
+
+def ladder() -> Iterator[Case]:
+    """The rungs of the ladder beside PyTorch, without biases; the loops on one small image."""
+    from dlbook.ops import lowering
+
+    def climb(rung: Any, x: torch.Tensor, w: torch.Tensor, padding: int) -> Run:
+        g = torch.randn_like(functional.conv2d(x, w, padding=padding))
+        return lambda: rung(x, w, padding).pull(g)
+
+    def theirs(x: torch.Tensor, w: torch.Tensor, padding: int) -> Run:
+        return trained(lambda *leaves: functional.conv2d(*leaves, padding=padding), x, w)
+
+    torch.ones(31 << 18)
+    small = torch.randn(1, 1, 8, 8), torch.randn(4, 1, 3, 3), 1
+    yield Case(
+        "by loops 1→4, 8×8, k 3", climb(lowering.by_loops, *small), theirs(*small), "torch", None
+    )
+    for words, shape, kernel, settings in CONVOLUTIONS:
+        args = torch.randn(shape), torch.randn(kernel) * 0.1, settings.get("padding", 0)
+        for rung in ("by_windows", "by_pixels", "by_rows"):
+            ours = climb(getattr(lowering, rung), *args)
+            yield Case(f"{rung.replace('_', ' ')} {words}", ours, theirs(*args), "torch", None)
+
+
 # --- pooling ------------------------------------------------------------------------------------
 
 POOLS: dict[str, tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]] = {
@@ -574,6 +677,8 @@ GROUPS = (
     fused,
     activations,
     norms,
+    convolutions,
+    ladder,
     pools,
     local_norms,
     lenets,
@@ -644,8 +749,9 @@ def main() -> int:
         for case in cases:
             results.append(duel(case, chosen.rounds, chosen.seconds))
             print(show(results[-1]), flush=True)
-        if group is chains:
-            results += (means := geometric(results))
+        if group in (chains, convolutions):
+            mean = geometric if group is chains else convolution_mean
+            results += (means := mean(results))
             for mean in means:
                 print(show(mean), flush=True)
     if not chosen.names or "import" in chosen.names:

@@ -93,6 +93,8 @@ def product_angle_square():
 
 @lengths.reference
 def product_angle_square_reference():
+    # |u + v|² = |u|² + 2 u·v + |v|², so u·v is half of 49 - 9 - 25; the cosine is u·v / (3·5);
+    # and |u - v|² = |u|² - 2 u·v + |v|².
     product = (7**2 - 3**2 - 5**2) / 2
     angle = torch.rad2deg(torch.acos(torch.tensor(product / (3 * 5), dtype=torch.float64)))
     return (product, angle.item(), 3**2 + 5**2 - 2 * product)
@@ -106,6 +108,9 @@ lengths.wrong_value(
     (7.5, 60, 49), "the third is the square of the sum: the sign of u·v has to change"
 )
 lengths.wrong_value((-7.5, 120, 49), "the sum is long, so the two point in similar directions")
+lengths.wrong_value(
+    (-7.5, 120, 19), "the first has the wrong sign: 49 = 9 + 25 + 2 u·v, and 49 is more than 34"
+)
 lengths.wrong_value((7.5, 1.0472, 19), "the angle is in radians: asked are degrees")
 
 floats = Exercise(
@@ -133,6 +138,9 @@ def last_counts():
 
 @floats.reference
 def last_counts_reference():
+    # With n digits the neighbours above 2^(n-1) are 1 apart, those above 2^n are 2 apart. The sum
+    # 2^n + 1 lies half-way between 2^n and 2^n + 2. In units of the gap, 2, these are 2^(n-1), which
+    # is even, and 2^(n-1) + 1, which is odd: it is rounded back to 2^n. Below, every sum fits.
     found = []
     for dtype in (torch.bfloat16, torch.float16):
         count, one = torch.zeros((), dtype=dtype), torch.ones((), dtype=dtype)
@@ -144,7 +152,10 @@ def last_counts_reference():
 
 floats.wrong_value((128, 1024), "there, the gap to the next number is still 1")
 floats.wrong_value((255, 2047), "one more still fits: all digits are 1, and a power of two follows")
-floats.wrong_value((512, 4096), "a gap of 2 is enough to stop the sum: half-way is rounded down")
+floats.wrong_value(
+    (512, 4096),
+    "a gap of 2 is enough to stop the sum: half-way goes to the lower number there, the even one",
+)
 floats.wrong_value((2048, 256), "the two are exchanged")
 
 # --- derive ---------------------------------------------------------------------------------
@@ -178,6 +189,7 @@ def mirror_matrix(v):
 
 @mirror.reference
 def mirror_matrix_reference(v):
+    # x = p + r becomes p - r = p - (x - p) = 2 p - x, and p = v (v·x) / (v·v) = (v vᵀ / v·v) x.
     return 2 * torch.outer(v, v) / (v @ v) - torch.eye(len(v), dtype=v.dtype)
 
 
@@ -306,8 +318,8 @@ halve = Exercise(
     hints=[
         "A row number $i$ is $2\\cdot$(number of the square) plus 0 or 1. One axis of length $H$ can be "
         "seen as two, of which lengths?",
-        "Five axes: samples, squares downwards, 2, squares to the right, 2. In this order no pixel "
-        "changes its place in memory. Then average over two of them.",
+        "The same for the columns. Which of the five axes have the length 2, and where do they stand "
+        "if no pixel is to change its place in memory?",
     ],
     axes={"images": "B H W"},
 )
@@ -366,7 +378,8 @@ centred = Exercise(
     effort=1,
     statement=r"""
     This function should subtract from every row its mean. Its author tried it on a matrix with as many
-    rows as columns; it ran, and he was satisfied. Say what it did to that matrix, then mend it.
+    rows as columns; it ran, and he was satisfied. Which mean did the entry in row $i$ and column $j$ lose? Write it down, then mend the
+    function; the solution has the answer to both.
     """,
     hints=[
         "Which shape do the means have, and how does that meet (N, D)?",
@@ -384,7 +397,8 @@ def centre_rows(X):
 
 @centred.reference
 def centre_rows_reference(X):
-    # as it was, (N, D) met (N,): if N = D, column j lost the mean of row j; else an error
+    # As it was, (N, D) met (N,), a row: if N = D, entry (i, j) lost the mean of row j, not of row i;
+    # otherwise an error. A kept axis of length 1 makes the means a column.
     return X - X.mean(1, keepdim=True)
 
 
@@ -473,12 +487,13 @@ undo_nudge = Exercise(
     "tensors.undo-a-nudge",
     "The inverse of nearly nothing",
     kind="extend",
-    effort=3,
+    effort=2,
     statement=r"""
     The matrix $\mathbf I + \mathbf u\mathbf v^\top$ changes every vector along $\mathbf u$ only. So its inverse should be cheap. Find
     the $\mathbf x$ with $(\mathbf I + \mathbf u\mathbf v^\top)\,\mathbf x = \mathbf y$, with about $3D$ multiply-adds instead of the $D^3$ or so that
-    solving $D$ equations costs. Write it as `undo(u, v, y)`. (For which $\mathbf u$ and $\mathbf v$ is there no inverse? They
-    will not be tried.)
+    solving $D$ equations costs. Write it as `undo(u, v, y)`; it will also be tried on vectors so long that a table of shape $(D, D)$
+    has no room anywhere. (For which $\mathbf u$ and $\mathbf v$ is there no inverse? They are not tried; the solution names
+    them.)
     """,
     hints=[
         r"Write $(\mathbf u\mathbf v^\top)\,\mathbf x = s\,\mathbf u$. Which number is $s$, and what is $\mathbf x$ if you know it?",
@@ -501,6 +516,8 @@ def undo(u, v, y):
 
 @undo_nudge.reference
 def undo_reference(u, v, y):
+    # x = y - s u with s = v·x. Take the inner product with v: s = v·y - s v·u, so s (1 + v·u) = v·y.
+    # If 1 + v·u = 0, u itself is sent to u + u (v·u) = 0, and there is no inverse.
     s = (v @ y) / (1 + v @ u)
     return y - s * u
 
@@ -510,6 +527,17 @@ def undo_inputs(random):
     (D,) = random.sizes(1)
     u, v, y = random.normal(3, D, dtype=torch.float64)
     return u, v * torch.sign(u @ v), y
+
+
+@undo_nudge.probe("five million entries")
+def undo_long(random):
+    u, v, y = random.normal(3, 1, dtype=torch.float64).expand(3, 5_000_000)
+    return u, v.abs() * u.sign(), y
+
+
+@undo_nudge.wrong("allocate")
+def undo_by_table(u, v, y):
+    return torch.linalg.solve(torch.eye(len(u), dtype=u.dtype) + torch.outer(u, v), y)
 
 
 @undo_nudge.wrong("that subtracts the nudge of y: asked is that of x, which you do not know yet")

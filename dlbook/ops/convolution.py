@@ -42,7 +42,7 @@ Sizes = int | Sequence[int]
 
 # --- lowering the rows ---------------------------------------------------------------------------
 
-BLOCK = 1 << 19  # numbers that are lowered at a time: what a processor's cache holds
+BLOCK = 3 << 18  # numbers that are lowered at a time: what a processor's cache holds
 NARROW = 128  # matrices of fewer columns are slow: then images lie side by side in one
 
 
@@ -79,10 +79,12 @@ class _Lowering:
         self.skips = [divmod(d * i, self.phases) for i in range(rows)]
         self.lines = self.height + self.skips[-1][0]
         each = self.channels * self.columns * self.phases * self.lines * self.width
-        n = max(1, block // each)
+        parts = math.ceil(batch / max(1, block // each))  # blocks, and as even as can be
+        n = math.ceil(batch / parts) if batch else 1
         self.blocks = [slice(start, min(start + n, batch)) for start in range(0, batch, n)]
         narrow = NARROW if rows * self.columns > 1 else NARROW // 4
         self.beside = self.height * self.width < narrow
+        self.products = groups if self.beside else groups * n  # at most, in a block
         unbroken = not self.beside and self.phases == along == 1 and self.width == width
         self.same = unbroken and self.columns == 1 and self.lines == height and not top
         self.places: list[tuple[Any, Any]] = []
@@ -256,12 +258,12 @@ def _conv_weight(
         return _window_conv_weight(y, x, kernel, stride, padding, dilation, groups).to(g.dtype)
     low = _lower(x, x.shape, kernel, stride, padding, dilation, groups)
     kernels, channels = y.shape[1] // groups, x.shape[1] // groups
-    w_rows = x.new_zeros(kernel[0], groups, channels * kernel[1], kernels)
+    sums = x.new_zeros(kernel[0], low.products, channels * kernel[1], kernels)
     for block, x_rows in low.lowered(x):
         out = low.flat(y[block]).mT
-        for w_i, x_i in zip(w_rows, x_rows):
-            w_i += torch.bmm(x_i, out).view(-1, *w_i.shape).sum(0)
-    w = w_rows.view(kernel[0], groups, channels, kernel[1], kernels).permute(1, 4, 2, 0, 3)
+        for w_i, x_i in zip(sums, x_rows):
+            w_i[: len(x_i)].baddbmm_(x_i, out)
+    w = sums.view(kernel[0], -1, groups, channels, kernel[1], kernels).sum(1).permute(1, 4, 2, 0, 3)
     return w.reshape(groups * kernels, channels, *kernel).to(g.dtype)
 
 

@@ -37,6 +37,7 @@ def factors_and_bound():
 
 @five_layers.reference
 def factors_and_bound_reference():
+    # a layer multiplies by D v with v = b²/3, and ReLU halves that; D b²/3 / 2 = 1 gives b
     linear = 400 * 0.1**2 / 3
     return (linear**5, (linear / 2) ** 5, math.sqrt(6 / 400))
 
@@ -134,6 +135,9 @@ def folded_maxout_thinned():
 
 @three_gains.reference
 def folded_maxout_thinned_reference():
+    # Folded: |z|² = z², nothing is lost. Maxout: max² + min² = z² + z'², and min(z, z') is
+    # -max(-z, -z'), which with symmetric weights has the square of max in expectation: each has a
+    # half of two, E[max²] = E[z²]. Thinned: ReLU leaves a half, the coin a half of that: gain² = 4.
     return (1.0, 1.0, 2.0)
 
 
@@ -187,6 +191,9 @@ def pair_factors(D, M):
 
 @zigzag.reference
 def pair_factors_reference(D, M):
+    # fan-in and fan-out are D and M, then M and D: both layers have v = 2/(D + M). Forwards the sums
+    # have D and then M terms, backwards M and then D: the same product, at most 1, 1 for D = M only.
+    # With 1/fan-in it is 1 forwards; backwards M/D and then D/M, 1 as well.
     variance = 2 / (D + M)
     return D * variance * M * variance, M * variance * D * variance
 
@@ -242,6 +249,8 @@ def branch_scale(L, growth):
 
 @branch.reference
 def branch_scale_reference(L, growth):
+    # E[(x + s f)²] = E[x²] + 2 s E[x f] + s² E[f²] = (1 + s²) E[x²], since E[x f] = 0: the last
+    # layer's weights have mean 0 and know nothing of x. So (1 + s²)^L = growth.
     return math.sqrt(growth ** (1 / L) - 1)
 
 
@@ -406,6 +415,16 @@ def scale_by_data_after(X, weights):
     return scaled
 
 
+@by_data.wrong("mean square, not variance: the mean of the pre-activations counts, too")
+def scale_by_data_spread(X, weights):
+    scaled = []
+    for W in weights:
+        W = W / (X @ W.mT).std(correction=0)
+        scaled.append(W)
+        X = torch.relu(X @ W.mT)
+    return scaled
+
+
 @by_data.wrong("the ReLU between the layers is missing")
 def scale_by_data_linear(X, weights):
     scaled = []
@@ -442,8 +461,7 @@ mirror = Exercise(
     hints=[
         r"Equal units stay equal, as the page proves. Which other relation between two units would gradients "
         "respect?",
-        r"tanh is odd: $\tanh(-z) = -\tanh z$. What does a unit with $-\mathbf w$ compute, and which outgoing weight makes "
-        "its gradient fit?",
+        r"tanh is odd: $\tanh(-z) = -\tanh z$.",
     ],
 )
 
@@ -511,9 +529,9 @@ edge = Exercise(
     statement=r"""
     In a deep network of wide tanh layers, weights are drawn with the variance $\text{gain}^2/D$ and biases with the
     variance $\sigma_b^2$, all independent, of mean 0. A bias adds $\sigma_b^2$ to the mean square of every
-    pre-activation, and does not touch the backward factor. For a gain above 1 there is one $\sigma_b$ such that, once the
+    pre-activation, and enters the formula of the backward factor only through it. For a gain above 1 there is one $\sigma_b$ such that, once the
     mean square of the pre-activations no longer changes from layer to layer, the cotangents keep theirs as well. Write `bias_at_the_edge(gain)`, which returns
-    $\sigma_b$ to four digits. `init.gaussian_mean` may be used. (With smaller biases, cotangents then grow from layer to layer, with larger ones they shrink. The line
+    $\sigma_b$ with a relative error below 0.001 (don't round it). `init.gaussian_mean` may be used. (With smaller biases, cotangents then grow from layer to layer, with larger ones they shrink. The line
     between, found by Poole and others, is where Schoenholz and others could train the deepest networks; both are cited on the page.)
     """,
     hints=[
@@ -521,7 +539,7 @@ edge = Exercise(
         r"Halve an interval again and again: with $q$ near 0 the factor is about $\text{gain}^2$, with a large $q$ below 1.",
         r"Then ask which $\sigma_b^2$ makes this $q$ come back after a layer.",
     ],
-    rtol=1e-4,
+    rtol=1e-3,
     trials=3,
     seconds=60,
 )
@@ -538,11 +556,17 @@ def bias_at_the_edge(gain):
 
 @edge.reference
 def bias_at_the_edge_reference(gain):
-    low, high = 0.0, 100.0
+    def backward(q):
+        return gain**2 * init.gaussian_mean(lambda z: (1 - torch.tanh(z) ** 2) ** 2, q)
+
+    # the cotangents keep their scale where gain² E[tanh'²] = 1
+    low, high = 0.0, 1.0
+    while backward(high) > 1:
+        high *= 2
     for _ in range(50):
         q = (low + high) / 2
-        factor = gain**2 * init.gaussian_mean(lambda z: (1 - torch.tanh(z) ** 2) ** 2, q)
-        low, high = (q, high) if factor > 1 else (low, q)
+        low, high = (q, high) if backward(q) > 1 else (low, q)
+    # and this q is at rest if q = gain² E[tanh²] + σ_b²
     return math.sqrt(q - gain**2 * init.gaussian_mean(lambda z: torch.tanh(z) ** 2, q))
 
 

@@ -143,12 +143,12 @@ never_zeroed = Exercise(
     $w_{t+1} = (2 - \eta\lambda)\,w_t - w_{t-1}$, with $w_1 = (1 - \eta\lambda)\,w_0$. Then, for
     $0 < \eta\lambda < 4$: after how many steps is it through one full swing? And which is the lowest learning
     rate at which it runs away? Write `swing(curvature, rate)`, which returns the two. The number of
-    steps need not be whole.
+    steps is as a rule not whole: don't round it.
     """,
     hints=[
         "Subtract two steps that follow on each other: almost all of the sum cancels.",
         r"Try $w_t = \cos(\omega t + \varphi)$. What is $\cos(\omega(t+1) + \varphi) + \cos(\omega(t-1) + \varphi)$?",
-        r"You need $2\cos\omega = 2 - \eta\lambda$. Which values can a cosine have?",
+        "Compare it with the recursion. Which values can a cosine have?",
     ],
     outputs=("steps", "limit"),
 )
@@ -166,6 +166,11 @@ def swing(curvature, rate):
 
 @never_zeroed.reference
 def swing_reference(curvature, rate):
+    # w_{t+1} = w_t - ηλ (w_0 + … + w_t) and w_t = w_{t-1} - ηλ (w_0 + … + w_{t-1}). Subtract:
+    # w_{t+1} - w_t = w_t - w_{t-1} - ηλ w_t. Put in w_t = cos(ωt + φ): the neighbours add up to
+    # 2 cos ω cos(ωt + φ), so 2 cos ω = 2 - ηλ, and a swing takes 2π/ω steps. That has a solution
+    # up to ηλ = 4. There cos ω = -1, and w_t = (a + b t)(-1)^t solves the recursion; w_1 = -3 w_0
+    # gives b = 2 w_0, not 0: it runs away, slowly, and beyond it exponentially.
     return 2 * math.pi / math.acos(1 - rate * curvature / 2), 4 / curvature
 
 
@@ -206,7 +211,8 @@ images_needed = Exercise(
     You will try $m$ candidates and report the validation accuracy of the best. You know nothing about
     the accuracies, so you take the largest standard deviation that one image can have. By the bound on
     the page, how many validation images are enough for the winner's score to be, on average, at most
-    $\delta$ above its true accuracy? Write `images(m, delta)`; the number need not be whole.
+    $\delta$ above its true accuracy? Write `images(m, delta)`, and
+    return the number as the bound gives it, without rounding.
     """,
     hints=[
         r"For which $p$ is $p(1 - p)$ largest?",
@@ -227,12 +233,18 @@ def images(m, delta):
 
 @images_needed.reference
 def images_reference(m, delta):
+    # σ² = p(1 - p)/n is at most 1/(4n); σ √(2 log m) = δ gives 2 log m / (4n) = δ²
     return math.log(m) / (2 * delta**2)
 
 
 @images_needed.inputs
 def images_needed_inputs(random):
     return random.integer(2, 5000), random.number(0.005, 0.1)
+
+
+@images_needed.wrong("that is rounded to whole images: return what the bound gives")
+def images_rounded(m, delta):
+    return float(math.ceil(math.log(m) / (2 * delta**2)))
 
 
 @images_needed.wrong("p(1 − p) is at most 1/4, not 1")

@@ -135,6 +135,12 @@ def largest(n):
 
 @outlier.reference
 def largest_reference(n):
+    """The x̂ sum to 0, and their squares to n. If one is t, the n − 1 others sum to −t.
+
+    The squares of numbers with a given sum are least when all are equal, −t/(n − 1) each: their
+    mean square is the square of the mean and the variance. So n ≥ t² + t²/(n − 1) = t² n/(n − 1),
+    and t ≤ √(n − 1). One number that differs from n − 1 equal ones reaches it.
+    """
     return math.sqrt(n - 1)
 
 
@@ -194,6 +200,11 @@ def weight_norm_backward(w_bar, g, v):
 
 @weight_norm.reference
 def weight_norm_backward_reference(w_bar, g, v):
+    """With u = v/‖v‖, a nudge of g moves w by u: ḡ = w̄ · u.
+
+    A nudge v̇ moves ‖v‖ by u · v̇, hence w = g v/‖v‖ by g v̇/‖v‖ − g v (u · v̇)/‖v‖², which is
+    (g/‖v‖)(I − u uᵀ) v̇. The matrix is symmetric, so v̄ = (g/‖v‖)(w̄ − u (u · w̄)), and u · w̄ is ḡ.
+    """
     length = v.norm()
     unit = v / length
     g_bar = w_bar @ unit
@@ -239,7 +250,7 @@ equilibrium = Exercise(
     "normalization.equilibrium",
     "Where weight decay leads",
     kind="derive",
-    effort=3,
+    effort=2,
     statement=r"""
     A unit's weights $\mathbf w$ stand before a batch normalisation, with $\epsilon = 0$. Descent with weight decay takes
     the steps $\mathbf w' = \mathbf w - \eta\,(\nabla J + \lambda\mathbf w)$. The gradient is perpendicular to $\mathbf w$ and has the length $s/\lVert\mathbf w\rVert$, where
@@ -268,6 +279,11 @@ def settled(rate, decay, s):
 
 @equilibrium.reference
 def settled_reference(rate, decay, s):
+    """Along w the step leaves q L with q = 1 − ηλ; across, it goes η s/L. By Pythagoras
+
+    L² = q² L² + η² s²/L², or L⁴ (1 − q²) = η² s². So L² = η s/√(1 − q²). The tangent is across
+    over along, (η s/L)/(q L) = η s/(q L²) = √(1 − q²)/q: s has dropped out.
+    """
     shrink = 1 - rate * decay
     length = (rate * s) ** 0.5 / (1 - shrink**2) ** 0.25
     return length, rate * s / length**2 / shrink
@@ -310,6 +326,13 @@ def settled_unshrunk(rate, decay, s):
     shrink = 1 - rate * decay
     length = (rate * s) ** 0.5 / (1 - shrink**2) ** 0.25
     return length, rate * s / length**2
+
+
+@equilibrium.wrong("that is the angle itself: its tangent is asked for")
+def settled_angle(rate, decay, s):
+    shrink = 1 - rate * decay
+    length = (rate * s) ** 0.5 / (1 - shrink**2) ** 0.25
+    return length, math.atan(rate * s / length**2 / shrink)
 
 
 # --- program --------------------------------------------------------------------------------
@@ -433,6 +456,7 @@ def folded(W, b, mean, var, gamma, beta, eps):
 
 @fold.reference
 def folded_reference(W, b, mean, var, gamma, beta, eps):
+    """y = s (W a + b − μ*) + β with s = γ/√(σ*² + ε), a number for each unit: sort by a."""
     s = gamma / (var + eps).sqrt()
     return s[:, None] * W, s * (b - mean) + beta
 
@@ -461,6 +485,18 @@ def folded_unscaled_mean(W, b, mean, var, gamma, beta, eps):
     return s[:, None] * W, s * b - mean + beta
 
 
+@fold.wrong("the layer's own bias is there before the scaling, so it is scaled, too")
+def folded_unscaled_bias(W, b, mean, var, gamma, beta, eps):
+    s = gamma / (var + eps).sqrt()
+    return s[:, None] * W, b - s * mean + beta
+
+
+@fold.wrong("eps has been forgotten: it is added to the variance")
+def folded_without_eps(W, b, mean, var, gamma, beta, eps):
+    s = gamma / var.sqrt()
+    return s[:, None] * W, s * (b - mean) + beta
+
+
 @fold.wrong("divide by the standard deviation, the root of the variance")
 def folded_variance(W, b, mean, var, gamma, beta, eps):
     s = gamma / (var + eps)
@@ -482,8 +518,8 @@ faulty = Exercise(
     effort=2,
     statement=r"""
     This batch normalisation trains well, and nobody noticed anything until evaluation. It is to do
-    what `BatchNorm1d` does, and return the output and both running averages. Three things are wrong
-    with it. Mend them.
+    what `BatchNorm1d` does, but return the output and both running averages as new tensors. Three
+    things are wrong with it. Mend them.
     """,
     hints=[
         "Which variance divides the batch, and which one is remembered?",
@@ -594,7 +630,7 @@ machines = Exercise(
     "normalization.two-machines",
     "One batch on two machines",
     kind="extend",
-    effort=3,
+    effort=2,
     statement=r"""
     A batch is so large that two machines share it, not necessarily evenly. Batch normalisation should
     use the statistics of the whole batch, but the machines can only exchange a few numbers a channel. Each
@@ -629,6 +665,13 @@ def merge(n_a, mean_a, var_a, n_b, mean_b, var_b):
 
 @machines.reference
 def merge_reference(n_a, mean_a, var_a, n_b, mean_b, var_b):
+    """With p = n_b/n and δ = μ_b − μ_a, the mean is (1 − p) μ_a + p μ_b = μ_a + p δ.
+
+    From a's mean to it, it is p δ; from b's, −(1 − p) δ. A deviation x − μ is (x − μ_a) − p δ;
+    squared and summed over a, the mixed term has the factor ∑(x − μ_a) = 0. What is left is
+    n_a (σ_a² + p² δ²), and n_b (σ_b² + (1 − p)² δ²) from b. Divided by n, the terms with δ² are
+    (1 − p) p² + p (1 − p)² = p (1 − p).
+    """
     share = n_b / (n_a + n_b)
     step = mean_b - mean_a
     mean = mean_a + share * step

@@ -47,8 +47,6 @@ EXEMPT = {
     "dlbook/models/vgg.py": "taught by a chapter of Part III that is yet to be written",
     "dlbook/models/summaries.py": "taught by a chapter of Part III that is yet to be written",
     "dlbook/interpret/": "taught by a chapter of Part III that is yet to be written",
-    "dlbook/ops/pooling.py": "taught by a chapter of Part III that is yet to be written",
-    "dlbook/nn/pooling.py": "taught by a chapter of Part III that is yet to be written",
 }
 
 

@@ -149,7 +149,7 @@ class Conv2d(_Conv):
         >>> Conv2d(3, 8, 5, padding=2)(torch.zeros(4, 3, 28, 28)).shape
         torch.Size([4, 8, 28, 28])
 
-    Chapter: Convolution.
+    Chapter: :doc:`/images/convolution`.
     """
 
     axes = 2
@@ -223,7 +223,7 @@ class Conv1d(_Conv):
         >>> Conv1d(2, 4, 3)(torch.zeros(5, 2, 10)).shape
         torch.Size([5, 4, 8])
 
-    Chapter: Convolution.
+    Chapter: :doc:`/images/convolution`.
     """
 
     axes = 1
@@ -298,7 +298,7 @@ class ConvTranspose2d(_Conv):
         >>> layer(torch.zeros(4, 8, 14, 14)).shape
         torch.Size([4, 3, 28, 28])
 
-    Chapter: Convolution.
+    Chapter: :doc:`/images/convolution`.
     """
 
     axes = 2

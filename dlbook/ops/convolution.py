@@ -539,7 +539,7 @@ def conv2d(
                   [1., 1.],
                   [1., 1.]]]])
 
-    Chapter: Convolution.
+    Chapter: :doc:`/images/convolution`.
     """
     _check("conv2d", input, weight, bias, groups, transposed=False)
     steps, pads, gaps = settings("conv2d", weight, stride, padding, dilation)
@@ -582,7 +582,7 @@ def conv1d(
         >>> conv1d(x, torch.tensor([[[-1.0, 1.0]]]))
         tensor([[[1., 2., 4.]]])
 
-    Chapter: Convolution.
+    Chapter: :doc:`/images/convolution`.
     """
     _check("conv1d", input, weight, bias, groups, transposed=False)
     steps, pads, gaps = settings("conv1d", weight, stride, padding, dilation)
@@ -643,7 +643,7 @@ def conv_transpose2d(
         >>> conv_transpose2d(x, torch.tensor([[[[1.0, 10.0, 100.0]]]]), stride=2)
         tensor([[[[  1.,  10., 102.,  20., 200.]]]])
 
-    Chapter: Convolution.
+    Chapter: :doc:`/images/convolution`.
     """
     name = "conv_transpose2d"
     _check(name, input, weight, bias, groups, transposed=True)
@@ -706,7 +706,7 @@ def unfold(
                  [3., 4.],
                  [4., 5.]]])
 
-    Chapter: Convolution.
+    Chapter: :doc:`/images/convolution`.
     """
     shape = tuple(input.shape)
     if len(shape) not in (3, 4):
@@ -751,7 +751,7 @@ def fold(
         tensor([[[[1., 2., 1.],
                   [1., 2., 1.]]]])
 
-    Chapter: Convolution.
+    Chapter: :doc:`/images/convolution`.
     """
     shape = tuple(input.shape)
     if len(shape) not in (2, 3):

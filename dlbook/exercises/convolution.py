@@ -306,8 +306,8 @@ def local_layer_mean(x, w):
     return y
 
 
-one_line_wrong = Exercise(
-    "convolution.one-line-wrong",
+faulty = Exercise(
+    "convolution.way-back",
     "A way back with a fault",
     kind="program",
     effort=2,
@@ -326,7 +326,7 @@ one_line_wrong = Exercise(
 )
 
 
-@one_line_wrong.stub
+@faulty.stub
 def way_back(x, w, y_bar, s):
     """Return the cotangents of x and of w.
 
@@ -345,7 +345,7 @@ def way_back(x, w, y_bar, s):
     return x_bar, w_bar
 
 
-@one_line_wrong.reference
+@faulty.reference
 def way_back_reference(x, w, y_bar, s):
     x_bar, w_bar = torch.zeros_like(x), torch.zeros_like(w)
     K = len(w)
@@ -356,8 +356,8 @@ def way_back_reference(x, w, y_bar, s):
     return x_bar, w_bar
 
 
-@one_line_wrong.inputs
-def one_line_wrong_inputs(random):
+@faulty.inputs
+def faulty_inputs(random):
     K, windows = random.sizes(2, 2, 6)
     s = random.integer(1, 3)
     H = s * (windows - 1) + K + random.integer(0, s - 1)
@@ -365,13 +365,13 @@ def one_line_wrong_inputs(random):
     return x, w, random.normal(windows, dtype=torch.float64), s
 
 
-@one_line_wrong.probe("a stride of 3")
-def one_line_wrong_probe(random):
+@faulty.probe("a stride of 3")
+def faulty_probe(random):
     x, w = random.normal(11, dtype=torch.float64), random.normal(4, dtype=torch.float64)
     return x, w, random.normal(3, dtype=torch.float64), 3
 
 
-@one_line_wrong.wrong("the input's cotangent is right now; the kernel's is not, with a stride")
+@faulty.wrong("the input's cotangent is right now; the kernel's is not, with a stride")
 def way_back_half(x, w, y_bar, s):
     x_bar, w_bar = torch.zeros_like(x), torch.zeros_like(w)
     K = len(w)
@@ -382,9 +382,7 @@ def way_back_half(x, w, y_bar, s):
     return x_bar, w_bar
 
 
-@one_line_wrong.wrong(
-    "the kernel's cotangent is right now; the input's still meets a turned kernel"
-)
+@faulty.wrong("the kernel's cotangent is right now; the input's still meets a turned kernel")
 def way_back_other_half(x, w, y_bar, s):
     x_bar, w_bar = torch.zeros_like(x), torch.zeros_like(w)
     K = len(w)
@@ -395,7 +393,7 @@ def way_back_other_half(x, w, y_bar, s):
     return x_bar, w_bar
 
 
-@one_line_wrong.wrong("where windows overlap, a pixel collects from all of them: add, don't assign")
+@faulty.wrong("where windows overlap, a pixel collects from all of them: add, don't assign")
 def way_back_assigned(x, w, y_bar, s):
     x_bar, w_bar = torch.zeros_like(x), torch.zeros_like(w)
     K = len(w)

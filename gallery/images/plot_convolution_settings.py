@@ -38,8 +38,8 @@ settings = [
 # sphinx_gallery_alt = "pixel, rings on nine places at the upper left and squares on nine at the"
 # sphinx_gallery_alt = "lower right. Plain: numbers from 1 in the corners to 9 in the middle."
 # sphinx_gallery_alt = "Padding 1: from 4 to 9. Stride 2: 1, 2 and 4. Padding 1 with stride 3:"
-# sphinx_gallery_alt = "only ones. Dilation 2: 1, 2 and 4. Padding 2, dilation 2, stride 2: zeros in"
-# sphinx_gallery_alt = "every other row and column."
+# sphinx_gallery_alt = "only ones. Dilation 2: 1, 2 and 4. Padding 2, dilation 2, stride 2: zeros"
+# sphinx_gallery_alt = "in every other row and column."
 figure, axes = plt.subplots(3, 2, figsize=(6.4, 10))
 unseen = []
 for setting, ax in zip(settings, axes.flat):

@@ -102,14 +102,12 @@ def _continued(name: str, x: Tensor, padding: Sequence[tuple[int, ...]], mode: s
                 f"{name}: expected padding of at most {most} in mode "
                 f"{mode!r}, got {(before, after)} for input of shape {tuple(x.shape)}"
             )
-        if mode == "circular" and isinstance(x, Tensor):  # slices: quicker than place by place
+        if mode == "circular":  # slices: quicker than place by place
             last, first = x.narrow(axis, size - before, before), x.narrow(axis, 0, after)
             x = torch.cat([last, x, first], dim=axis)
             continue
         place = torch.arange(-before, size + after, device=x.device)
-        if mode == "circular":
-            place = place % size
-        elif mode == "replicate":
+        if mode == "replicate":
             place = place.clamp(0, size - 1)
         else:
             place = size - 1 - (size - 1 - place.abs()).abs()

@@ -231,8 +231,7 @@ private_weights = Exercise(
     The *local* layer of the chapter looks through the same windows as a convolution (stride 1, no padding), but every place
     of the output has kernels of its own:
     $$y_{bkpq} = \sum_{c,i,j} w_{pqkcij}\;x_{b,c,p+i,q+j} .$$
-    Write it. Loops over the places or over the kernel are welcome; Python loops over the batch or the channels would be
-    too slow.
+    Write it. Loops over the places or over the kernel are welcome.
     """,
     hints=[
         "For fixed $p$ and $q$ it is a dense layer of the window.",
@@ -417,8 +416,8 @@ vanishing = Exercise(
     least 1; moved by one place to the right, the same numbers are to give 0, to within $10^{-6}$.
     """,
     hints=[
-        "After the move, each window stands where no window stood before. Which condition must the "
-        "numbers meet so that all *those* windows give 0, if half of all windows exist?",
+        "Write down what a window gives that begins at an odd place: after the move those are the ones "
+        "that count. For which numbers do all of them give 0?",
         "The windows after the move ask that every other number be the mean of its two neighbours. "
         "Choose the numbers between freely.",
     ],

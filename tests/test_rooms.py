@@ -32,7 +32,6 @@ EXEMPT = {
     "dlbook/_watched.py": "whether a bar would be seen",
     "dlbook/data/cifar10.py": "taught by a chapter of Part III that is yet to be written",
     "dlbook/data/downloads.py": "how files come here, not what the book teaches",
-    "dlbook/data/glyphs.py": "taught by a chapter of Part III that is yet to be written",
     "dlbook/data/idx.py": "a file format, not what the book teaches",
     "dlbook/data/mnist.py": "taught by a chapter of Part III that is yet to be written",
     "dlbook/plot/": "drawing; the chapters show its pictures",

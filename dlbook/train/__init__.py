@@ -25,6 +25,7 @@ __getattr__, __dir__, __all__ = lazy(
         "search",
         "seeds",
         "states",
+        "transfer",
     ],
     names={
         "checkpoints": ["CheckpointError"],
@@ -37,5 +38,6 @@ __getattr__, __dir__, __all__ = lazy(
         "range_tests": ["RangeTest", "range_test"],
         "run": ["Callback", "Run"],
         "seeds": ["seed_everything"],
+        "transfer": ["freeze", "load_except", "parameter_groups", "unfreeze"],
     },
 )

@@ -43,7 +43,6 @@ EXEMPT = {
     "dlbook/models/tc_network.py": "taught by a chapter of Part III that is yet to be written",
     "dlbook/models/vgg.py": "taught by a chapter of Part III that is yet to be written",
     "dlbook/models/summaries.py": "taught by a chapter of Part III that is yet to be written",
-    "dlbook/interpret/": "taught by a chapter of Part III that is yet to be written",
 }
 
 

@@ -11,9 +11,10 @@ mpl.use("agg")
 import matplotlib.pyplot as plt
 from matplotlib.colors import to_rgb
 
-from dlbook import plot
+from dlbook import nn, plot
 from dlbook.autodiff import Tape
 from dlbook.data import digits
+from dlbook.models import summary
 from dlbook.plot.graphs import _apart, _layout
 from dlbook.train import History
 
@@ -340,3 +341,28 @@ class TestNetwork:
     def test_bad_input(self, arguments, message):
         with pytest.raises(ValueError, match=message):
             plot.network(**arguments)
+
+
+class TestArchitecture:
+    def test_boxes_are_to_scale_and_in_the_order_of_the_calls(self):
+        net = nn.Sequential(
+            nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Flatten(), nn.Linear(128, 10),
+        )  # fmt: skip
+        ax = plot.architecture(summary(net, (3, 8, 8)), gap=2)
+        boxes = [(b.get_x(), b.get_width(), b.get_height()) for b in ax.patches]
+        assert boxes == [(0, 3, 8), (5, 8, 8), (15, 8, 4), (25, 10, 1)]
+        empty = [to_rgb(b.get_facecolor()) == to_rgb(plot.PANEL) for b in ax.patches]
+        assert empty == [True, False, True, False]
+        assert ax.get_xlim() == (-2, 37)
+        assert ax.get_ylim() == (0, 8.4)
+
+    def test_blocks_and_given_axes(self):
+        ax = plt.subplots()[1]
+        net = nn.Sequential(nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU()), nn.ReLU())
+        assert plot.architecture(summary(net, (1, 6, 6), depth=1), ax=ax) is ax
+        assert [b.get_width() for b in ax.patches] == [1, 4]
+
+    def test_nothing_to_draw(self):
+        with pytest.raises(ValueError, match="expects rows of a summary"):
+            plot.architecture(summary(nn.ReLU(), (1, 4, 4)))

@@ -35,14 +35,8 @@ EXEMPT = {
     "dlbook/data/idx.py": "a file format, not what the book teaches",
     "dlbook/data/mnist.py": "taught by a chapter of Part III that is yet to be written",
     "dlbook/plot/": "drawing; the chapters show its pictures",
-    "dlbook/models/alexnet.py": "taught by a chapter of Part III that is yet to be written",
-    "dlbook/models/googlenet.py": "taught by a chapter of Part III that is yet to be written",
-    "dlbook/models/lenet.py": "taught by a chapter of Part III that is yet to be written",
     "dlbook/models/neocognitron.py": "taught by a chapter of Part III that is yet to be written",
-    "dlbook/models/resnet.py": "taught by a chapter of Part III that is yet to be written",
     "dlbook/models/tc_network.py": "taught by a chapter of Part III that is yet to be written",
-    "dlbook/models/vgg.py": "taught by a chapter of Part III that is yet to be written",
-    "dlbook/models/summaries.py": "taught by a chapter of Part III that is yet to be written",
 }
 
 

@@ -8,8 +8,9 @@ from dlbook._lazy import lazy
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
-    modules=["decisions", "graphs", "lines", "pictures", "styles", "surfaces"],
+    modules=["architectures", "decisions", "graphs", "lines", "pictures", "styles", "surfaces"],
     names={
+        "architectures": ["architecture"],
         "decisions": ["decision_lines"],
         "graphs": ["graph", "network"],
         "lines": ["bands", "curves"],

@@ -1,0 +1,78 @@
+"""What the chapter on architectures says of training, on more seeds than fit on its page."""
+
+import pytest
+import torch
+
+from dlbook import ops
+from dlbook.data import Part, digits
+from dlbook.data.augmentation import Affine
+from dlbook.models import CIFARResNet, LeNet5Modern, PlainBlock
+from dlbook.optim import SGD, Adam
+from dlbook.optim.lr_scheduler import OneCycleLR
+from dlbook.train import fit
+
+SEEDS = range(5)
+
+
+@pytest.fixture(autouse=True)
+def _settings(monkeypatch):
+    monkeypatch.setenv("DLBOOK_PROGRESS", "0")
+    monkeypatch.setenv("DLBOOK_DEVICE", "cpu")
+
+
+def enlarged(part):
+    x = torch.nn.functional.interpolate(part.x, size=28, mode="bilinear")
+    return Part(torch.nn.functional.pad(x, (2, 2, 2, 2)), part.y)
+
+
+@pytest.mark.slow
+@pytest.mark.untyped  # for checking annotations at every step takes far longer than the step
+def test_lenet5_reads_digits_to_98_5_per_cent():
+    """Size, rate, epochs and augmentation were chosen on the validation part."""
+    train, _, test = (enlarged(part) for part in digits.load(images=True))
+    right = []
+    for seed in SEEDS:
+        torch.manual_seed(seed)
+        model = LeNet5Modern()
+        optimizer = Adam(model.parameters(), lr=6e-3)
+        fit(
+            model, ops.cross_entropy, optimizer, train, epochs=20, batch_size=64, seed=seed,
+            augment=Affine(shift=3, degrees=20, scale=0.2),
+            scheduler=OneCycleLR(optimizer, max_lr=6e-3, total_steps=20),
+        )  # fmt: skip
+        with torch.no_grad():
+            right.append((model(test.x).argmax(1) == test.y).double().mean().item())
+    assert sum(right) / len(right) >= 0.985
+    assert sum(share >= 0.98 for share in right) >= 4
+
+
+@pytest.mark.slow
+@pytest.mark.untyped
+def test_depth_harms_plain_networks_and_not_residual_ones():
+    """Training loss of 8 and 32 layers after 48 steps, with skips and without: He's comparison."""
+    train = digits.load(images=True).train
+    centre, spread = train.x.mean(), train.x.std()
+
+    def late(seed, depth, **kind):
+        torch.manual_seed(seed)
+        model = CIFARResNet(depth, in_channels=1, width=4, **kind)
+        optimizer = SGD(model.parameters(), lr=0.1, momentum=0.9)
+        losses = []
+        while len(losses) < 48:
+            for rows in torch.randperm(len(train)).split(64)[: 48 - len(losses)]:
+                optimizer.param_groups[0]["lr"] = 0.1 * (1 - len(losses) / 48)
+                loss = ops.cross_entropy(model((train.x[rows] - centre) / spread), train.y[rows])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                losses.append(loss.item())
+        return sum(losses[-8:]) / 8
+
+    worse = better = 0
+    for seed in SEEDS:
+        plain = [late(seed, depth, block=PlainBlock) for depth in (8, 32)]
+        skips = [late(seed, depth) for depth in (8, 32)]
+        worse += plain[1] > plain[0] + 0.3
+        better += skips[1] < skips[0] and skips[1] < plain[1] / 2
+    assert worse >= 4
+    assert better >= 4

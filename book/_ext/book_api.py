@@ -169,7 +169,9 @@ class Api(SphinxDirective):
             lines = [f".. autofunction:: {full}", ""]
         else:
             lines = [f".. py:data:: {full}", "", *indented(comment(module, name)), ""]
-        if prefix == module != home(module):
+        anchors = self.env.temp_data.setdefault("dlbook_anchors", set())  # of this page
+        if prefix == module != home(module) and name not in anchors:
+            anchors.add(name)
             # viewcode supposes one prefix for all objects of a file, and links back to this
             lines = [
                 ".. raw:: html",

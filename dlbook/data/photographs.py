@@ -3,6 +3,8 @@ r"""Two colour photographs of 427 × 640 pixels, and patches cut from pictures.
 The photographs come with scikit-learn: a temple in China, by danielbuechele, and a flower, by
 vultilion, both under the Creative Commons Attribution 2.0 licence. They are JPEG files; another
 version of the decoder may give a pixel that differs by a level or two out of 255.
+
+Chapter: :doc:`/images/convolution`.
 """
 
 from typing import Literal

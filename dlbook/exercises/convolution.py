@@ -171,8 +171,9 @@ def seen(layers, q):
 def seen_reference(layers, q):
     # A window of one layer begins at s q in the padded input, so at s q − P in the input itself,
     # and ends m − 1 further. If a stretch of units first … last is wanted, the first of them
-    # begins at s first − P, and the last of them ends at s last − P + m − 1; everything between is
-    # seen, too. Apply that to the last layer with first = last = q, then to the one before.
+    # begins at s first − P, and the last of them ends at s last − P + m − 1. (With s > m there are
+    # gaps between the windows; these two ends are seen all the same.) Apply that to the last layer
+    # with first = last = q, then to the one before.
     first = last = q
     for m, s, P in reversed(layers):
         first, last = s * first - P, s * last - P + m - 1
@@ -185,7 +186,18 @@ def sees_inputs(random):
         (random.integer(2, 5), random.integer(1, 3), random.integer(0, 2))
         for _ in range(random.integer(2, 4))
     ]
-    return layers, random.integer(1, 6)
+    return layers, random.integer(0, 6)
+
+
+@sees.probe("a unit whose first pixel lies in the padding")
+def sees_probe(random):
+    return [(3, 1, 1), (3, 2, 1)], 0
+
+
+@sees.wrong("the padding's pixels count as if they were there: don't cut off at 0")
+def seen_cut_off(layers, q):
+    first, last = seen_reference(layers, q)
+    return max(0, first), last
 
 
 @sees.wrong("the layers are in the wrong order: begin at the unit, so with the last layer")
@@ -235,8 +247,8 @@ private_weights = Exercise(
     """,
     hints=[
         "For fixed $p$ and $q$ it is a dense layer of the window.",
-        'Cut the window, `x[:, :, p : p + h, q : q + v]`, and let `torch.einsum("bcij, kcij -> bk", …)` '
-        "do one place.",
+        "`torch.einsum` can do one place for all images and kernels at once: which letters have the "
+        "window, the kernels and the result, and over which of them is summed?",
     ],
     axes={"x": "B C H W"},
 )
@@ -317,8 +329,8 @@ faulty = Exercise(
     """,
     hints=[
         "Take $s = 1$, a cotangent with a single 1 at $p = 0$, and a kernel $(1, 2)$. What should $\\bar x$ be?",
-        "There are two faults. The other one shows only with a stride: which pixel does $w_i$ meet in "
-        "window $p$?",
+        "When that is right, try a kernel that is not the same from both ends with $s = 2$, and compare "
+        "both cotangents with finite differences.",
     ],
     axes={"x": "H", "w": "K"},
     outputs=("x_bar", "w_bar"),
@@ -368,6 +380,17 @@ def faulty_inputs(random):
 def faulty_probe(random):
     x, w = random.normal(11, dtype=torch.float64), random.normal(4, dtype=torch.float64)
     return x, w, random.normal(3, dtype=torch.float64), 3
+
+
+@faulty.wrong("both cotangents are wrong; begin with the input's, with a stride of 1")
+def way_back_unmended(x, w, y_bar, s):
+    x_bar, w_bar = torch.zeros_like(x), torch.zeros_like(w)
+    K = len(w)
+    for p in range(len(y_bar)):
+        for i in range(K):
+            x_bar[s * p + i] += w[K - 1 - i] * y_bar[p]
+            w_bar[i] += x[p + i] * y_bar[p]
+    return x_bar, w_bar
 
 
 @faulty.wrong("the input's cotangent is right now; the kernel's is not, with a stride")
@@ -468,16 +491,16 @@ straight_ramp = Exercise(
     "convolution.straight-ramp",
     "Twice as long, and still straight",
     kind="extend",
-    effort=3,
+    effort=2,
     statement=r"""
-    A transposed convolution along one axis, with stride 2 and a kernel of four numbers $(a, b, c, d)$, makes a sequence twice as
-    long. Which kernel, the same from both ends, leaves a constant sequence constant, with the same value, and makes a
+    A transposed convolution along one axis, with stride 2 and a kernel of four numbers $(a, b, c, d)$, makes $n$ numbers into
+    $2n + 2$: number $p$ of the input lays its copy down at the places $2p$ to $2p + 3$. Which kernel, the same from both ends, leaves a constant sequence constant, with the same value, and makes a
     straight ramp ($x_p = p$) into a straight ramp of half the slope, away from the ends? Derive the four numbers.
     """,
     hints=[
         "Each number of the output lies under two copies of the kernel. Which of its four numbers "
         "meet at an even place, and which at an odd one?",
-        "Even places are $a\\,x_p + c\\,x_{p-1}$, odd ones $b\\,x_p + d\\,x_{p-1}$. The constant gives two equations.",
+        "Write place $2p$ and place $2p + 1$ as sums of two products each. The constant gives two equations.",
         "On the ramp, an odd place has to lie half a step above the even place before it.",
     ],
     atol=1e-6,
@@ -505,6 +528,9 @@ straight_ramp.wrong_value(
 )
 straight_ramp.wrong_value(
     (0.5, 1, 0.5, 0), "that kernel makes a straight ramp, but it isn't the same from both ends"
+)
+straight_ramp.wrong_value(
+    (0.5, 1, 1, 0.5), "a constant 1 becomes 1.5: two copies meet at every place, and both count"
 )
 straight_ramp.wrong_value(
     (0.125, 0.375, 0.375, 0.125),

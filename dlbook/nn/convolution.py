@@ -1,4 +1,7 @@
-"""Convolutions that own their kernels, under torch.nn's names, shapes and initial values."""
+"""Convolutions that own their kernels, under torch.nn's names, shapes and initial values.
+
+Chapter: :doc:`/images/convolution`.
+"""
 
 import math
 from collections.abc import Sequence

@@ -5,6 +5,8 @@ kept for the backward pass, and the function that pulls a cotangent back. They k
 dilation and no groups, so that nothing hides what sets them apart: how often a number of the image
 is written down, and in which order. The general one, which keeps nothing but its arguments, is
 :func:`dlbook.ops.conv2d`.
+
+Chapter: :doc:`/images/convolution`.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What the chapter on convolution leaves open on its page: are the dense network's epochs enough?"""
+"""What the chapter on convolution doesn't run on its page: the dense network with more epochs."""
 
 import pytest
 import torch

@@ -353,6 +353,14 @@ def guided_at_the_end(W1, W2, v, x):
     return (W1.T @ ((z1 > 0) * (W2.T @ ((z2 > 0) * v)))).clamp(min=0)
 
 
+@by_hand.wrong("there is no rectifier at the pixels: a share of theirs may be negative")
+def guided_once_more(W1, W2, v, x):
+    z1 = W1 @ x
+    z2 = W2 @ z1.clamp(min=0)
+    z2_bar = (z2 > 0) * v.clamp(min=0)
+    return (W1.T @ ((z1 > 0) * (W2.T @ z2_bar).clamp(min=0))).clamp(min=0)
+
+
 @by_hand.wrong("the upper rectifier is a rectifier, too: what arrives at it is v")
 def guided_lower_only(W1, W2, v, x):
     z1 = W1 @ x

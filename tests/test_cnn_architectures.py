@@ -3,10 +3,16 @@
 import pytest
 import torch
 
-from dlbook import ops
+from dlbook import init, ops
 from dlbook.data import Part, digits
 from dlbook.data.augmentation import Affine
-from dlbook.models import CIFARResNet, LeNet5Modern, PlainBlock
+from dlbook.models import (
+    CIFARResNet,
+    GoogLeNet5x5,
+    GoogLeNet2014,
+    LeNet5Modern,
+    PlainBlock,
+)
 from dlbook.optim import SGD, Adam
 from dlbook.optim.lr_scheduler import OneCycleLR
 from dlbook.train import fit
@@ -49,7 +55,7 @@ def test_lenet5_reads_digits_to_98_5_per_cent():
 @pytest.mark.slow
 @pytest.mark.untyped
 def test_depth_harms_plain_networks_and_not_residual_ones():
-    """Training loss of 8 and 32 layers after 48 steps, with skips and without: He's comparison."""
+    """Training loss of 8, 20 and 32 layers, with skips and without: He's comparison."""
     train = digits.load(images=True).train
     centre, spread = train.x.mean(), train.x.std()
 
@@ -70,9 +76,34 @@ def test_depth_harms_plain_networks_and_not_residual_ones():
 
     worse = better = 0
     for seed in SEEDS:
-        plain = [late(seed, depth, block=PlainBlock) for depth in (8, 32)]
-        skips = [late(seed, depth) for depth in (8, 32)]
-        worse += plain[1] > plain[0] + 0.3
-        better += skips[1] < skips[0] and skips[1] < plain[1] / 2
+        plain = [late(seed, depth, block=PlainBlock) for depth in (8, 20, 32)]
+        skips = [late(seed, depth) for depth in (8, 20, 32)]
+        worse += plain[0] + 0.2 < plain[1] < plain[2]
+        better += max(skips[1:]) < skips[0] and all(s < p / 2 for s, p in zip(skips[1:], plain[1:]))
     assert worse >= 4
     assert better >= 4
+
+
+@pytest.mark.slow
+@pytest.mark.untyped
+@pytest.mark.parametrize("seed", [1, 2])
+def test_heads_give_early_layers_most_slope_only_from_glorots_start(seed):
+    """Slope of GoogLeNet's first weights by the heads' losses, over that by its own."""
+
+    def ratio(make, start=None):
+        torch.manual_seed(seed)
+        photos, labels = torch.randn(2, 3, 224, 224), torch.tensor([3, 7])
+        model = make(num_classes=10)
+        if start is not None:
+            for weight in model.parameters():
+                if weight.ndim > 1:
+                    start(weight)
+        own, upper, lower = (ops.cross_entropy(z, labels) for z in model(photos))
+        first = model.conv1.conv.weight
+        (mine,) = torch.autograd.grad(own, first, retain_graph=True)
+        (heads,) = torch.autograd.grad(0.3 * (upper + lower), first)
+        return (heads.norm() / mine.norm()).item()
+
+    assert ratio(GoogLeNet2014, init.xavier_uniform_) > 2
+    assert ratio(GoogLeNet2014, init.kaiming_normal_) < 1.5
+    assert ratio(GoogLeNet5x5) < 0.5

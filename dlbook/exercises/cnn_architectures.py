@@ -47,6 +47,9 @@ one_layer.wrong_value(
     (56, 73856, 231211008), "with a stride of 2 the kernel visits every second place only"
 )
 one_layer.wrong_value(
+    (28, 73856, 231211008), "a multiply-add for each place of the output maps, not of the input's"
+)
+one_layer.wrong_value(
     (27, 73856, 53747712), "the padding is missing: a padded row has 58 pixels, not 56"
 )
 one_layer.wrong_value(
@@ -96,6 +99,10 @@ too_small.wrong_value(
 )
 too_small.wrong_value(
     (54, 26, 12, 5, 25), "256 maps of that side arrive: the affine layer takes the numbers of all"
+)
+
+too_small.wrong_value(
+    (54.25, 26.625, 12.8125, 5.90625, 8930.25), "a window fits or it does not: round down each time"
 )
 
 # --- derive ---------------------------------------------------------------------------------
@@ -444,6 +451,11 @@ def table_convolution_biases(x, table, weight, bias):
     return torch.cat(outputs, dim=1)
 
 
+@by_table.wrong("the bias of each output is missing")
+def table_convolution_no_bias(x, table, weight, bias):
+    return table_convolution_reference(x, table, weight, torch.zeros_like(bias))
+
+
 @by_table.wrong("the first maps are taken, as many as the row is long: take those that it names")
 def table_convolution_first(x, table, weight, bias):
     outputs, used = [], 0
@@ -468,7 +480,8 @@ blocked = Exercise(
     """,
     hints=[
         r"A block multiplies gradients by $\mathbf I + \mathbf F^\top$, two blocks do so twice.",
-        r"Look for a matrix that is not zero but whose square is. What must $\mathbf F$ then be?",
+        r"$\mathbf I + \mathbf F$ must not be zero, but its square must. Its columns then lie where? "
+        r"Whatever it makes of a vector, it must turn into zero the second time.",
     ],
 )
 
@@ -480,9 +493,9 @@ def branch():
 
 @blocked.reference
 def branch_reference():
-    # Two blocks multiply gradients by the square of (I + F)ᵀ. The matrix N = [[0, 1], [0, 0]]
-    # moves the second number to the first place and clears the second; twice, nothing is left.
-    # So F = N − I will do.
+    # Two blocks multiply gradients by the square of (I + F)ᵀ, which is zero just when that of
+    # I + F is. The matrix N = [[0, 1], [0, 0]] moves the second number to the first place
+    # and clears the second; twice, nothing is left. So F = N − I will do.
     return torch.tensor([[-1.0, 1.0], [0.0, -1.0]])
 
 
@@ -499,7 +512,8 @@ def blocked_judge(got):
     if float(one.abs().max()) < 1e-3:
         return "one block stops everything already: some gradient should pass it"
     if float(two.abs().max()) > 1e-6 * float(one.abs().max()) ** 2:
-        return f"two blocks still pass something: the largest entry is {float(two.abs().max()):.3g}"
+        largest = float(two.abs().max())
+        return f"two blocks still pass something: the largest entry of (I + F)² is {largest:.3g}"
     return None
 
 
@@ -507,10 +521,11 @@ blocked.wrong_value(
     [[-1.0, 0.0], [0.0, -1.0]], "one block stops everything already: some gradient should pass it"
 )
 blocked.wrong_value(
-    [[0.0, 1.0], [0.0, 0.0]], "two blocks still pass something: the largest entry is 2"
+    [[0.0, 1.0], [0.0, 0.0]], "two blocks still pass something: the largest entry of (I + F)² is 2"
 )
 blocked.wrong_value(
-    [[-1.0, 1.0], [1.0, -1.0]], "two blocks still pass something: the largest entry is 1"
+    [[-1.0, 1.0], [1.0, -1.0]],
+    "two blocks still pass something: the largest entry of (I + F)² is 1",
 )
 
 # --- extend ---------------------------------------------------------------------------------
@@ -530,7 +545,8 @@ paths = Exercise(
     hints=[
         r"How many paths go through exactly $k$ of $L$ blocks, and what does each of them bring?",
         r"All paths together bring $(1 + w)^L$.",
-        r"With $p = w/(1 + w)$ it is a well-known distribution. Its mean is $Lp$.",
+        r"With $p = w/(1 + w)$ it is the binomial distribution. For its largest entry compare each with "
+        r"the one before: until when is their ratio above 1?",
     ],
 )
 
@@ -549,8 +565,10 @@ def shares(L, w):
 def shares_reference(L, w):
     # Exactly k blocks: "L choose k" paths, each of which brings w^k. All together: (1 + w)^L.
     # So the shares are those of a binomial distribution with p = w / (1 + w), and a way that is
-    # drawn by its share goes through L p blocks on average: 10 of 50 for w = 1/4, while the path of
-    # a plain network goes through all 50. By logarithms, since "L choose k" gets large.
+    # drawn by its share goes through L p blocks on average. Where is the largest? The share of k is
+    # that of k - 1, times w (L - k + 1) / k, which is above 1 for k < (L + 1) p. For L = 50 and
+    # w = 1/4 that is 51 / 5 = 10.2: shares rise up to k = 10, then fall. The only path of a plain
+    # network goes through all 50. By logarithms, since "L choose k" gets large.
     k = torch.arange(L + 1, dtype=torch.float64)
     whole = torch.tensor(float(L), dtype=torch.float64)
     choose = torch.lgamma(whole + 1) - torch.lgamma(k + 1) - torch.lgamma(whole - k + 1)

@@ -38,6 +38,7 @@ def implementation(name: str) -> Callable[..., Any]:
         # The operations live a floor above; they sign on here when they are imported.
         import_module("dlbook.ops.arithmetic")
         import_module("dlbook.ops.activations")
+        import_module("dlbook.ops.attention")
         import_module("dlbook.ops.convolution")
         import_module("dlbook.ops.layers")
         import_module("dlbook.ops.losses")

@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy(
     __name__,
     modules=[
         "activations",
+        "attention",
         "arithmetic",
         "convolution",
         "layers",
@@ -41,6 +42,14 @@ __getattr__, __dir__, __all__ = lazy(
             "softsign",
             "tanh",
             "tanhshrink",
+        ],
+        "attention": [
+            "additive_attention",
+            "attention_weights",
+            "blockwise_attention",
+            "rotary_embedding",
+            "scaled_dot_product_attention",
+            "sinusoidal_encoding",
         ],
         "arithmetic": [
             "abs",

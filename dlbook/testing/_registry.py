@@ -11,6 +11,7 @@ ROOMS = (
     "activations",
     "architectures",
     "arithmetic",
+    "attention",
     "convolution",
     "init",
     "layers",

@@ -18,7 +18,7 @@ overlapping = Exercise(
     A series of six numbers, $x = (3, 1, 4, 4, 2, 0)$, is pooled by windows of three with stride 1. The
     cotangents of the four outputs are $(1, 10, 100, 1000)$. For max pooling with PyTorch's rule for ties:
     what are the four outputs, and what is the cotangent of the third and of the fourth number? Then the
-    same two cotangents under average pooling. Eight numbers, three digits behind the point.
+    same two cotangents under average pooling. Eight numbers.
     """,
     hints=[
         "Write the four windows below each other, and mark the winner of each.",
@@ -77,8 +77,8 @@ commuting = Exercise(
     """,
     hints=[
         "Try a window that holds −2 and 1.",
-        "The largest number stays the largest if $f$ keeps the order; an average only needs that sums may "
-        "be taken apart.",
+        "The largest number stays the largest if $f$ keeps the order; for an average take two numbers: is "
+        "the value at their mean the mean of the values?",
     ],
 )
 
@@ -186,17 +186,17 @@ window = Exercise(
     "pooling.best-window",
     "How large a window the maximum wants",
     kind="derive",
-    effort=3,
+    effort=2,
     statement=r"""
     A feature is either on, 1, or off, 0. In images of the first class it is on at each place with
-    probability $a$, in those of the second with probability $b < a$, independently from place to place. A
+    probability $a < 1$, in those of the second with probability $b$, where $0 < b < a$, independently from place to place. A
     window holds $P$ places. The mean of the average over the window is $a$ or $b$, whatever $P$ is. What
     is the mean of the *maximum*, for each class? For which $P$, taken as a real number, do the two means lie
     farthest apart? Write it as `best_window(a, b)`; a relative error of $10^{-6}$ passes.
     """,
     hints=[
         "The maximum is 0 only if all are off.",
-        r"Maximise $v^P - u^P$ with $u = 1 - a$ and $v = 1 - b$: write both as exponential functions of $P$.",
+        r"A power $u^P$ is an exponential function of $P$. What is its derivative?",
     ],
     rtol=1e-6,
 )
@@ -248,7 +248,7 @@ def window_mixed(a, b):
 
 # --- program --------------------------------------------------------------------------------
 
-average_back = Exercise(
+averages = Exercise(
     "pooling.average-back",
     "The way back through padded averages",
     kind="program",
@@ -268,8 +268,8 @@ average_back = Exercise(
 )
 
 
-@average_back.stub
-def back(y_bar, n, k, s, p):
+@averages.stub
+def average_back(y_bar, n, k, s, p):
     """Return the cotangent of the series, shape (n,).
 
     Args:
@@ -281,8 +281,8 @@ def back(y_bar, n, k, s, p):
     """
 
 
-@average_back.reference
-def back_reference(y_bar, n, k, s, p):
+@averages.reference
+def average_back_reference(y_bar, n, k, s, p):
     x_bar = y_bar.new_zeros(n)
     for o in range(len(y_bar)):
         first, stop = max(0, o * s - p), min(n, o * s - p + k)
@@ -290,23 +290,23 @@ def back_reference(y_bar, n, k, s, p):
     return x_bar
 
 
-@average_back.inputs
+@averages.inputs
 def average_back_inputs(random):
     k = random.integer(3, 5)
     s, p, n = random.integer(1, 3), random.integer(1, k // 2), random.integer(9, 14)
     return random.normal((n + 2 * p - k) // s + 1), n, k, s, p
 
 
-@average_back.wrong("the padding is counted: at the ends a window holds fewer than k numbers")
-def back_counting(y_bar, n, k, s, p):
+@averages.wrong("the padding is counted: at the ends a window holds fewer than k numbers")
+def average_back_counting(y_bar, n, k, s, p):
     x_bar = y_bar.new_zeros(n)
     for o in range(len(y_bar)):
         x_bar[max(0, o * s - p) : min(n, o * s - p + k)] += y_bar[o] / k
     return x_bar
 
 
-@average_back.wrong("overlapping windows overwrite each other: their shares add up")
-def back_overwriting(y_bar, n, k, s, p):
+@averages.wrong("overlapping windows overwrite each other: their shares add up")
+def average_back_overwriting(y_bar, n, k, s, p):
     x_bar = y_bar.new_zeros(n)
     for o in range(len(y_bar)):
         first, stop = max(0, o * s - p), min(n, o * s - p + k)
@@ -314,8 +314,8 @@ def back_overwriting(y_bar, n, k, s, p):
     return x_bar
 
 
-@average_back.wrong("the windows begin at 0: the padding moves them back by p")
-def back_without_padding(y_bar, n, k, s, p):
+@averages.wrong("the windows begin at 0: the padding moves them back by p")
+def average_back_without_padding(y_bar, n, k, s, p):
     x_bar = y_bar.new_zeros(n)
     for o in range(len(y_bar)):
         first, stop = o * s, min(n, o * s + k)
@@ -324,8 +324,8 @@ def back_without_padding(y_bar, n, k, s, p):
     return x_bar
 
 
-@average_back.wrong("the share is missing: a sum hands on all of its cotangent, a mean does not")
-def back_of_sum(y_bar, n, k, s, p):
+@averages.wrong("the share is missing: a sum hands on all of its cotangent, a mean does not")
+def average_back_of_sum(y_bar, n, k, s, p):
     x_bar = y_bar.new_zeros(n)
     for o in range(len(y_bar)):
         x_bar[max(0, o * s - p) : min(n, o * s - p + k)] += y_bar[o]
@@ -340,8 +340,8 @@ smooth = Exercise(
     statement=r"""
     Pool images by the soft maximum $\tfrac1\beta\ln\bigl(\tfrac1{4}\sum e^{\beta x}\bigr)$ of every window of 2 × 2,
     with stride 2. Write it as `soft_pool(x, beta)` for $x$ of shape (B, C, H, W), $H$ and $W$ even, and
-    $\beta > 0$. Numbers near 1000 with $\beta = 1$ must pass, and so must $\beta = 100$. Tolerance: $10^{-4}$,
-    relative or absolute.
+    $\beta > 0$. Numbers near 1000 with $\beta = 1$ must pass, and so must $\beta = 100$. Of `torch`'s functions take `exp` and
+    `log`, but not `logsumexp`, which does it all for you. Tolerance: $10^{-4}$, relative or absolute.
     """,
     hints=[
         "Bring the four numbers of a window onto an axis of their own.",
@@ -405,8 +405,8 @@ def soft_pool_scaled(x, beta):
 # --- break ----------------------------------------------------------------------------------
 
 bug = Exercise(
-    "pooling.one-symbol",
-    "One symbol wrong",
+    "pooling.right-at-first",
+    "Right on the first try",
     kind="break",
     effort=1,
     statement=r"""
@@ -457,6 +457,21 @@ def bug_inputs(random):
 @bug.probe("windows side by side")
 def bug_apart(random):
     return random.permutation(8).float(), random.normal(4), 2, 2
+
+
+@bug.probe("equal numbers")
+def bug_ties(random):
+    x = torch.tensor([1.0, 2, 2, 0, 0, 0, 1, 1])
+    return x[: random.integer(6, 8)], random.normal(4), 3, 1
+
+
+@bug.wrong("a tie goes to the first of the equals, not to the last")
+def max_back_to_last(x, y_bar, k, s):
+    x_bar = torch.zeros_like(x)
+    for o in range(len(y_bar)):
+        window = x[o * s : o * s + k]
+        x_bar[o * s + (window == window.max()).nonzero().max()] += y_bar[o]
+    return x_bar
 
 
 @bug.wrong("every number of the window receives something: only the winner may")

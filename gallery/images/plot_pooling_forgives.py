@@ -3,9 +3,9 @@ What pooling forgives: shift against change
 ===========================================
 
 You will see how much the output of a pooling layer changes when a picture moves under it, for
-windows of several sizes. A stride without a window forgives nothing. A window of k forgives
-movements that are small beside k; the price is paid in numbers, of which few are left, and under
-an average also in how far different pictures stand apart.
+windows of several sizes. A stride without a window changes here nearly as much as another picture
+does. A window of k forgives movements that are small beside k; the price is paid in numbers, of
+which few are left, and under an average also in how far different pictures stand apart.
 """
 
 import matplotlib.pyplot as plt

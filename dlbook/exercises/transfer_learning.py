@@ -74,9 +74,10 @@ plan = Exercise(
     effort=1,
     statement=r"""
     The first $k$ layers are frozen, $1 \le k < L$, and the rest is trained on $N$ samples for $E$ epochs.
-    How many times as many multiply-adds does it take to run the frozen layers in every step as to
-    run them once for every sample and store what they give? Write it as `ratio(P, k, E)`, where
-    `P` holds $P_1, \dots, P_L$.
+    Compare two plans for the whole training, forward and backward: to run the frozen layers in every
+    step, or to run them once for every sample and store what they give. How many times as many
+    multiply-adds does the first plan take in all? Write it as `ratio(P, k, E)`, where `P` holds
+    $P_1, \dots, P_L$.
     """,
     hints=[
         "Write both totals for one sample. What happens once, what happens in every epoch?",
@@ -133,6 +134,11 @@ def ratio_inverse(P, k, E):
 def ratio_free(P, k, E):
     below, above = P[:k].sum(), 3 * P[k:].sum() - P[k]
     return (below + above) / above
+
+
+@plan.wrong("that is the ratio for the frozen layers alone: the trained ones cost in both plans")
+def ratio_frozen_alone(P, k, E):
+    return P.new_tensor(float(E))
 
 
 @plan.wrong("frozen layers have no backward pass: they take P each, not 3 P")
@@ -268,6 +274,13 @@ def worth_sum(N, D, r):
     return N + D * (1 - r**2)
 
 
+@labels.wrong(
+    "what falls is the distance, not the number of samples: r² stands by 1 − N/D, not by N"
+)
+def worth_divided(N, D, r):
+    return N / r**2
+
+
 @labels.wrong("turned round: from zero one needs more samples, not fewer")
 def worth_fewer(N, D, r):
     return D - (D - N) / r**2
@@ -363,13 +376,14 @@ store = Exercise(
     Write `store(body, x)`: the features that `body`, any PyTorch module, gives for the images `x`
     when it is *used*, without dropout and with its running averages. They shall need no slope (their
     `requires_grad` is False), and the body shall be afterwards as it was before: its running
-    averages, and whether it was in training mode.
+    averages, and which of its modules were in training mode; a part of it may have been in
+    evaluation mode.
     """,
     hints=[
-        "`body.eval()` and `body.train()` switch the mode, `body.training` tells it. What should "
-        "happen if it was in evaluation mode already?",
-        "`with torch.no_grad():` computes without a record for the backward pass; `body.train(mode)` "
-        "sets the mode to what `mode` says.",
+        "`body.eval()` switches the mode of all modules in it; `module.training` tells that of each. "
+        "What should happen to one that was in evaluation mode already?",
+        "`with torch.no_grad():` computes without a record for the backward pass; `body.modules()` "
+        "goes through the body and all modules in it, and `module.training` can be set.",
     ],
     outputs=("features", "requires_grad", "training", "running mean"),
 )
@@ -387,22 +401,33 @@ def store_features(body, x):
 
 @store.reference
 def store_features_reference(body, x):
-    mode = body.training
+    modes = [(module, module.training) for module in body.modules()]
     body.eval()
     with torch.no_grad():
         features = body(x)
-    body.train(mode)
+    for module, mode in modes:
+        module.training = mode  # each its own: train(mode) would set those inside as well
     return features
 
 
 @store.inputs
 def store_inputs(random):
     B, D = random.sizes(2)
-    return random.normal(B + 2, D) + 1, bool(random.integer(0, 1))
+    return random.normal(B + 2, D) + 1, bool(random.integer(0, 1)), bool(random.integer(0, 1))
+
+
+@store.probe("training mode, but for the normalisation")
+def store_part_frozen(random):
+    return random.normal(5, 3) + 1, True, True
+
+
+@store.probe("all in evaluation mode")
+def store_evaluating(random):
+    return random.normal(5, 3) + 1, False, True
 
 
 @store.use
-def store_used(answer, x, training):
+def store_used(answer, x, training, frozen):
     generator = torch.Generator().manual_seed(len(x))
     norm, dense = torch.nn.BatchNorm1d(x.shape[1]), torch.nn.Linear(x.shape[1], 3)
     with torch.no_grad():
@@ -410,13 +435,15 @@ def store_used(answer, x, training):
         dense.bias.zero_()
     body = torch.nn.Sequential(norm, torch.nn.Dropout(0.5), dense)
     body.train(training)
+    if frozen:
+        norm.eval()
     with torch.random.fork_rng(devices=[]):  # whatever dropout draws, it draws again
         torch.manual_seed(len(x))
         features = answer(body, x)
     return (
         features.detach(),
         torch.tensor(float(features.requires_grad)),
-        torch.tensor(float(body.training)),
+        torch.tensor([float(module.training) for module in body.modules()]),
         norm.state_dict()["running_mean"].clone(),
     )
 
@@ -434,6 +461,16 @@ def store_features_graph(body, x):
     mode = body.training
     body.eval()
     features = body(x)
+    body.train(mode)
+    return features
+
+
+@store.wrong("a part that was in evaluation mode is in training mode now: each module has its own")
+def store_features_one_mode(body, x):
+    mode = body.training
+    body.eval()
+    with torch.no_grad():
+        features = body(x)
     body.train(mode)
     return features
 
@@ -463,7 +500,8 @@ moving = Exercise(
     effort=2,
     statement=r"""
     The parameters of a layer of batch normalisation with a single channel are frozen at $\gamma = 1$ and
-    $\beta = 0$, its running mean is 0, its running variance 1, its momentum 0.1, and its small
+    $\beta = 0$, its running mean is 0, its running variance 1, its momentum 0.1 (a pass
+    moves both the share 0.1 of the way to the mean and the variance of the batch), and its small
     constant is $10^{-5}$. In evaluation mode it turns the input 1 into (very nearly) 1. Find a
     batch of four numbers such that, after that batch has gone through ten times in training mode,
     evaluation mode turns the input 1 into something below $-5$. Give the four numbers, all between $-10$ and 10.

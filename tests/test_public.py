@@ -74,6 +74,13 @@ DEPARTS = {
     "ops.scaled_dot_product_attention": "its testing signature has fewer",
     "ops.alpha_dropout": "a generator may be given",
     "ops.feature_alpha_dropout": "a generator may be given",
+    "ops.lstm": "one layer in one direction, where PyTorch's function runs through several",
+    "ops.gru": "as ops.lstm",
+    "ops.rnn_tanh": "as ops.lstm",
+    "ops.rnn_relu": "as ops.lstm",
+    "nn.RNN": "PyTorch's signature stands behind *args; tests/test_recurrent.py",
+    "nn.LSTM": "as nn.RNN",
+    "nn.GRU": "as nn.RNN",
     "nn.Embedding": "no max_norm and sparse: the table would change in place",
 }
 

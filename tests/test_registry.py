@@ -393,7 +393,8 @@ def test_module_gradcheck(row: Row, sample: Sample) -> None:
 
     def call(*tensors: Any) -> Any:
         inputs = rebuild(tensors[: len(found)])[0]
-        return torch.func.functional_call(module, dict(zip(names, tensors[len(found) :])), inputs)
+        y = torch.func.functional_call(module, dict(zip(names, tensors[len(found) :])), inputs)
+        return tuple(_measure.outputs(y))
 
     tensors = [x.detach().requires_grad_() for x in [*found, *module.parameters()]]
     with torch.random.fork_rng(devices=[]):

@@ -35,6 +35,8 @@ EXEMPT = {
     "dlbook/data/idx.py": "a file format, not what the book teaches",
     "dlbook/data/mnist.py": "taught by a chapter of Part III that is yet to be written",
     "dlbook/ops/attention.py": "taught by a chapter of Part IV that is yet to be written",
+    "dlbook/nn/recurrent.py": "taught by a chapter of Part IV that is yet to be written",
+    "dlbook/ops/recurrent.py": "taught by a chapter of Part IV that is yet to be written",
     "dlbook/plot/": "drawing; the chapters show its pictures",
     "dlbook/models/neocognitron.py": "taught by a chapter of Part III that is yet to be written",
     "dlbook/models/tc_network.py": "taught by a chapter of Part III that is yet to be written",

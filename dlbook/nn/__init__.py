@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = lazy(
         "losses",
         "normalization",
         "pooling",
+        "recurrent",
         "regularization",
     ],
     names={
@@ -78,6 +79,7 @@ __getattr__, __dir__, __all__ = lazy(
             "MaxPool1d",
             "MaxPool2d",
         ],
+        "recurrent": ["GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "RNNCell"],
         "regularization": ["AlphaDropout", "Dropout", "Dropout1d", "Dropout2d", "StochasticDepth"],
     },
 )

@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy(
         "lowering",
         "normalization",
         "pooling",
+        "recurrent",
         "regularization",
     ],
     names={
@@ -104,6 +105,7 @@ __getattr__, __dir__, __all__ = lazy(
             "smooth_l1_loss",
             "zero_one_loss",
         ],
+        "recurrent": ["gru", "lstm", "rnn_relu", "rnn_tanh"],
         "regularization": [
             "alpha_dropout",
             "dropout",

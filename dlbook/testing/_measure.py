@@ -113,8 +113,8 @@ def split(
 
 
 def outputs(y: Any) -> list[Any]:
-    """A call's results as a list."""
-    return list(y) if isinstance(y, (tuple, list)) else [y]
+    """A call's results as a list, those within results too."""
+    return [v for part in y for v in outputs(part)] if isinstance(y, (tuple, list)) else [y]
 
 
 def cotangents(values: Sequence[Any], seed: int = 1) -> list[Tensor]:

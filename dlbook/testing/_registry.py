@@ -21,6 +21,7 @@ ROOMS = (
     "normalization",
     "optim",
     "pooling",
+    "recurrent",
     "regularization",
 )
 PACKAGES = (

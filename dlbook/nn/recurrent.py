@@ -80,7 +80,10 @@ class _Recurrent(nn.Module):
         for layer in range(num_layers):
             features = hidden_size * self.directions if layer else input_size
             for reverse in range(self.directions):
-                shapes = {"weight_ih": (rows, features), "weight_hh": (rows, hidden_size)}
+                shapes: dict[str, tuple[int, ...]] = {
+                    "weight_ih": (rows, features),
+                    "weight_hh": (rows, hidden_size),
+                }
                 if bias:
                     shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
                 for what, shape in shapes.items():

@@ -43,7 +43,7 @@ Sizes = tuple[int, ...]
 def _steps(rows: Array, sizes: Sizes) -> list[Any]:
     """Cut rows into those of each step."""
     if isinstance(rows, Tensor):
-        return list(rows.split(sizes))
+        return list(rows.split_with_sizes(sizes))
     return [rows[a:b] for a, b in pairwise(accumulate(sizes, initial=0))]
 
 
@@ -112,7 +112,7 @@ def _rnn_loop(a: Array, h0: Array, w_hh: Array, sizes: Sizes, relu: bool) -> Arr
 
 
 def _rnn_loop_(a: Tensor, h0: Tensor, w_hh: Tensor, sizes: Sizes, relu: bool) -> Tensor:
-    states, w = a.split(sizes), w_hh.t()
+    states, w = a.split_with_sizes(sizes), w_hh.t()
     for h, before in zip(states, _before(h0, states, sizes)):
         h.addmm_(before, w)
         if relu:
@@ -140,9 +140,11 @@ def _rnn_back_(
 ) -> tuple[Tensor, Tensor]:
     a_bar = h_bar.clone(memory_format=torch.contiguous_format)
     h0_bar = a_bar.new_zeros(rows, a_bar.shape[1])
-    steps = a_bar.split(sizes)
+    steps = a_bar.split_with_sizes(sizes)
     for g_t, slope, before in zip(
-        reversed(steps), reversed(slopes.split(sizes)), reversed(_before(h0_bar, steps, sizes))
+        reversed(steps),
+        reversed(slopes.split_with_sizes(sizes)),
+        reversed(_before(h0_bar, steps, sizes)),
     ):
         g_t.mul_(slope)
         before.addmm_(g_t, w_hh)
@@ -203,7 +205,10 @@ def _lstm_loop(
 ) -> tuple[Array, Array, Array, Array]:
     """The four equations, step by step: states, gates, cells and their tanh."""
     h, c = h0, c0
-    states, gates, cells, tanhs = [], [], [], []
+    states: list[Array] = []
+    gates: list[Array] = []
+    cells: list[Array] = []
+    tanhs: list[Array] = []
     width = h0.shape[1]
     for a_t, n in zip(_steps(a, sizes), sizes):
         z = a_t + _first(h, n) @ w_hh.t()
@@ -222,10 +227,10 @@ def _lstm_loop_(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     width = h0.shape[1]
     y, c, tanh_c = (a.new_empty(a.shape[0], width) for _ in range(3))
-    states, cells, w = y.split(sizes), c.split(sizes), w_hh.t()
+    states, cells, w = y.split_with_sizes(sizes), c.split_with_sizes(sizes), w_hh.t()
     blocks = [a, a[:, : 3 * width], *_columns(a, 4), tanh_c]
     for (a_t, oif, o, i, f, g, th), h, c_t, h_before, c_before in zip(
-        zip(*(block.split(sizes) for block in blocks)),
+        zip(*(block.split_with_sizes(sizes) for block in blocks)),
         states,
         cells,
         _before(h0, states, sizes),
@@ -288,13 +293,13 @@ def _lstm_back_(
     h_bar = h_bar.clone(memory_format=torch.contiguous_format)
     cell = c_bar.clone(memory_format=torch.contiguous_format)
     h0_bar = torch.zeros_like(cell)
-    states = h_bar.split(sizes)
-    by_way = slopes[:, width:].unflatten(1, (3, width))
+    states = h_bar.split_with_sizes(sizes)
+    by_way = slopes[:, width:].view(-1, 3, width)
     for n, h, a_bar, a_o, a_ifg, by, f, before in zip(
         reversed(sizes),
         reversed(states),
         *(
-            reversed(rows.split(sizes))
+            reversed(rows.split_with_sizes(sizes))
             for rows in (slopes, slopes[:, :width], by_way, by_cell, forget)
         ),
         reversed(_before(h0_bar, states, sizes)),
@@ -402,7 +407,9 @@ def _gru_loop(
 ) -> tuple[Array, Array, Array]:
     """The three equations, step by step: states, gates, and n's share of W h."""
     h, width = h0, h0.shape[1]
-    states, gates, shares = [], [], []
+    states: list[Array] = []
+    gates: list[Array] = []
+    shares: list[Array] = []
     for a_t, n in zip(_steps(a, sizes), sizes):
         h = _first(h, n)
         s = torch.sigmoid(a_t[:, : 2 * width] + h @ w_hh[: 2 * width].t())
@@ -420,12 +427,14 @@ def _gru_loop_(
 ) -> tuple[Tensor, Tensor, Tensor]:
     width = h0.shape[1]
     y, share = (a.new_empty(a.shape[0], width) for _ in range(2))
-    states = y.split(sizes)
+    states = y.split_with_sizes(sizes)
     w_s, w_q = w_hh[: 2 * width].t(), w_hh[2 * width :].t()
     b_q = a.new_zeros(width) if b_q is None else b_q
     blocks = a[:, : 2 * width], *_columns(a, 3), share
     for (s, r, z, new, q), h, before in zip(
-        zip(*(block.split(sizes) for block in blocks)), states, _before(h0, states, sizes)
+        zip(*(block.split_with_sizes(sizes) for block in blocks)),
+        states,
+        _before(h0, states, sizes),
     ):
         s.addmm_(before, w_s).sigmoid_()
         torch.addmm(b_q, before, w_q, out=q)
@@ -463,11 +472,11 @@ def _gru_back_(
     width = h_bar.shape[1]
     h_bar = h_bar.clone(memory_format=torch.contiguous_format)
     h0_bar = h_bar.new_zeros(rows, width)
-    states = h_bar.split(sizes)
-    four = slopes.unflatten(1, (4, width))
+    states = h_bar.split_with_sizes(sizes)
+    four = slopes.view(-1, 4, width)
     for h, a_bar, recurrent, z_t, before in zip(
         reversed(states),
-        *(reversed(rows.split(sizes)) for rows in (four, slopes[:, : 3 * width], z)),
+        *(reversed(rows.split_with_sizes(sizes)) for rows in (four, slopes[:, : 3 * width], z)),
         reversed(_before(h0_bar, states, sizes)),
     ):
         a_bar.mul_(h.unsqueeze(1))  # slopes become cotangents
@@ -594,7 +603,7 @@ def _scan(
     sizes = _checked(name, gates, input, states, weights, batch_sizes)
     rows, width = sizes[0], weights[1].shape[1]
     dtype = input.dtype
-    arrays = [
+    arrays: list[Any] = [
         input.reshape((sum(sizes), input.shape[-1])),
         *(lift(input).new_zeros((rows, width)) if s is None else s for s in states),
         *weights,

@@ -181,15 +181,18 @@ def layers(states: int = 1, *settings: dict[str, Any]) -> Samples:
         alone = {"batch_first": True, "bidirectional": True}
         yield Sample("one layer", (3, 2), inputs=(x,))
         yield Sample("both ways, initial state", (3, 2), both, inputs=(x, hx(4, 3)))
-        for label, kwargs, inputs in (
+        rest: list[tuple[str, dict[str, Any], tuple[Any, ...]]] = [
             ("initial state", {}, (x, hx(1, 2))),
             ("no bias", {"bias": False}, (x,)),
             ("two layers", {"num_layers": 2}, (x, hx(2, 2))),
             ("one series", {}, (x[:, 0], hx(1))),
             ("one series, batch first", alone, (x[:, 0],)),
             ("dropout", {"num_layers": 3, "dropout": 0.5}, (x,)),
-            *((", ".join(f"{k}={v}" for k, v in s.items()), s, (x, hx(1, 2))) for s in settings),
-        ):
+        ]
+        for kwargs in settings:
+            words = ", ".join(f"{k}={v}" for k, v in kwargs.items())
+            rest.append((words, kwargs, (x, hx(1, 2))))
+        for label, kwargs, inputs in rest:
             yield Sample(label, (3, 2), kwargs, inputs=inputs, smooth=False)
 
     return samples

@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy.optimize import linprog
 
-from dlbook import ops
+from dlbook import nn, ops
 from dlbook.data import digits
 from dlbook.models import (
     FIELD_KINDS,
@@ -22,6 +22,7 @@ from dlbook.models import (
     tc_placements,
 )
 from dlbook.optim import Adam
+from dlbook.train import fit
 
 wrong_shapes = pytest.mark.untyped  # annotations would refuse them first
 
@@ -317,6 +318,36 @@ class TestNeocognitron:
         known, x = retina(train.x).flatten(1), torch.roll(retina(test.x), 3, 3).flatten(1)
         nearest = train.y[torch.cdist(x, known).argmin(1)]
         assert (nearest == test.y).double().mean() < 0.5 < min(moved)
+
+    @pytest.mark.slow
+    def test_other_writers(self):
+        """The split by writers: competition reads most of their digits, being told reads more."""
+        parts = digits.load(split="file-order", images=True)
+        x, y = retina(parts.train.x[:500]), parts.train.y[:500]
+        test, nearest = (
+            retina(parts.test.x),
+            torch.cdist(retina(parts.test.x).flatten(1), x.flatten(1)),
+        )
+        nearest_share = (y[nearest.argmin(1)] == parts.test.y).double().mean().item()
+        shares, told = [], []
+        for seed in range(5):
+            draws = generator(seed)
+            net = Neocognitron(generator=draws)
+            net.self_organize(x[torch.randperm(500, generator=draws)[:250]], generator=draws)
+            net.name(x, y)
+            shares.append(share(net, test, parts.test.y))
+            torch.manual_seed(seed)
+            model = nn.Sequential(
+                nn.Conv2d(1, 8, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
+                nn.Conv2d(8, 24, 5, padding=2), nn.ReLU(), nn.AdaptiveMaxPool2d(1),
+                nn.Flatten(), nn.Linear(24, 10),
+            )  # fmt: skip
+            optimizer = Adam(model.parameters(), lr=0.01)
+            fit(model, ops.cross_entropy, optimizer, (x, y), epochs=12, seed=seed, device="cpu")
+            with torch.no_grad():
+                told.append((model(test).argmax(1) == parts.test.y).double().mean().item())
+        assert sum(0.65 < s < nearest_share for s in shares) >= 4
+        assert sum(s < t for s, t in zip(shares, told, strict=True)) >= 4
 
     @pytest.mark.slow
     def test_without_learning_it_does_not_read(self, networks):

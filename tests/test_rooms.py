@@ -38,8 +38,6 @@ EXEMPT = {
     "dlbook/nn/recurrent.py": "taught by a chapter of Part IV that is yet to be written",
     "dlbook/ops/recurrent.py": "taught by a chapter of Part IV that is yet to be written",
     "dlbook/plot/": "drawing; the chapters show its pictures",
-    "dlbook/models/neocognitron.py": "taught by a chapter of Part III that is yet to be written",
-    "dlbook/models/tc_network.py": "taught by a chapter of Part III that is yet to be written",
 }
 
 

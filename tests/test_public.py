@@ -81,6 +81,8 @@ DEPARTS = {
     "nn.RNN": "PyTorch's signature stands behind *args; tests/test_recurrent.py",
     "nn.LSTM": "as nn.RNN",
     "nn.GRU": "as nn.RNN",
+    "nn.TransformerDecoderLayer": "the activation's default is given by its name",
+    "nn.TransformerEncoderLayer": "the activation's default is given by its name",
     "nn.Embedding": "no max_norm and sparse: the table would change in place",
 }
 

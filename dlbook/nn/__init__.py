@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy(
     __name__,
     modules=[
         "activations",
+        "attention",
         "convolution",
         "layers",
         "losses",
@@ -20,6 +21,7 @@ __getattr__, __dir__, __all__ = lazy(
         "pooling",
         "recurrent",
         "regularization",
+        "transformers",
     ],
     names={
         "activations": [
@@ -42,6 +44,13 @@ __getattr__, __dir__, __all__ = lazy(
             "Softsign",
             "Tanh",
             "Tanhshrink",
+        ],
+        "attention": [
+            "AdditiveAttention",
+            "LearnedEncoding",
+            "MultiheadAttention",
+            "RotaryEmbedding",
+            "SinusoidalEncoding",
         ],
         "convolution": ["Conv1d", "Conv2d", "ConvTranspose2d"],
         "layers": ["Embedding", "Flatten", "Identity", "Linear", "LogSoftmax", "Softmax"],
@@ -81,6 +90,12 @@ __getattr__, __dir__, __all__ = lazy(
         ],
         "recurrent": ["GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "RNNCell"],
         "regularization": ["AlphaDropout", "Dropout", "Dropout1d", "Dropout2d", "StochasticDepth"],
+        "transformers": [
+            "TransformerDecoder",
+            "TransformerDecoderLayer",
+            "TransformerEncoder",
+            "TransformerEncoderLayer",
+        ],
     },
 )
 __all__ += ["Sequential"]

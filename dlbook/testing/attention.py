@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from dlbook.testing._row import Bad, Row, Sample, normal, uniform
 
@@ -253,6 +253,144 @@ def pairs(g: Generator) -> Iterable[Sample]:
     yield Sample("large", (normal(g, 2, 3, 4) * 1e6,), smooth=False)
 
 
+# --- modules ------------------------------------------------------------------------------------
+
+
+class Bahdanau(nn.Module):
+    """Additive attention, its parameters and the specification by loops."""
+
+    def __init__(self, query_dim: int, key_dim: int, units: int, bias: bool = False) -> None:
+        super().__init__()
+        shapes = {"query_weight": (units, query_dim), "key_weight": (units, key_dim)}
+        for name, shape in {**shapes, "score_weight": (units,)}.items():
+            bound = shape[-1] ** -0.5
+            drawn = torch.empty(shape).uniform_(-bound, bound)
+            self.register_parameter(name, nn.Parameter(drawn))
+        self.register_parameter("bias", nn.Parameter(torch.zeros(units)) if bias else None)
+
+    def forward(
+        self, query: Tensor, key: Tensor, value: Tensor | None = None, padding: Any = None
+    ) -> tuple[Tensor, Tensor]:
+        mask = None if padding is None else ~padding[..., None, :]
+        weights: Any = (self.score_weight, self.query_weight, self.key_weight, self.bias, mask)
+        return additive_by_loops(query, key, key if value is None else value, *weights)
+
+
+class Waves(nn.Module):
+    def __init__(self, dim: int, dropout: float = 0.0, base: float = 10_000.0) -> None:
+        super().__init__()
+        self.base, self.dropout = base, nn.Dropout(dropout)
+
+    def forward(self, input: Tensor, start: int = 0) -> Tensor:
+        *_, length, dim = input.shape
+        places = torch.arange(start, start + length)
+        added = input + waves(places, dim, base=self.base, dtype=input.dtype)
+        y: Tensor = self.dropout(added)
+        return y
+
+
+class Learned(nn.Module):
+    def __init__(self, length: int, dim: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(length, dim).normal_(0.0, 0.02))
+
+    def forward(self, input: Tensor, start: int = 0) -> Tensor:
+        rows = [input[..., t, :] + self.weight[start + t] for t in range(input.shape[-2])]
+        return torch.stack(rows, -2)
+
+
+class Turned(nn.Module):
+    def __init__(self, dim: int, base: float = 10_000.0) -> None:
+        super().__init__()
+        self.base = base
+
+    def forward(self, input: Tensor, start: int = 0) -> Tensor:
+        places = torch.arange(start, start + input.shape[-2])
+        return turned(input, places, base=self.base)
+
+
+FIRST: dict[str, Any] = {"batch_first": True}
+
+
+def hidden(g: Generator, *shape: int) -> Tensor:
+    return ~seen(g, *shape)
+
+
+def heads(g: Generator) -> Iterable[Sample]:
+    q, k, v = normal(g, 2, 3, 4), normal(g, 2, 5, 4), normal(g, 2, 5, 4)
+    padding, mask = hidden(g, 2, 5), hidden(g, 3, 5)
+    yield Sample("three inputs", (4, 2), FIRST, inputs=(q, k, v, padding))
+    yield Sample(
+        "time first", (4, 2), inputs=(q, normal(g, 5, 3, 4), normal(g, 5, 3, 4)), smooth=False
+    )
+    yield Sample("one sequence", (4, 1), inputs=(q[0], k[0], v[0], padding[0]), smooth=False)
+    yield Sample("no bias", (4, 4, 0.0, False), FIRST, inputs=(q, k, v), smooth=False)
+    both = (q, k, v, padding, True, mask, False)
+    yield Sample("two masks, all heads", (4, 2), FIRST, inputs=both, smooth=False)
+    numbers = (q, k, v, normal(g, 2, 5), True, normal(g, 4, 3, 5))
+    yield Sample("masks of numbers", (4, 2), FIRST, inputs=numbers, smooth=False)
+    widths = {**FIRST, "kdim": 3, "vdim": 2}
+    more = (q, normal(g, 2, 5, 3), normal(g, 2, 5, 2))
+    yield Sample("other features", (4, 2), widths, inputs=more, smooth=False)
+    plain = {**widths, "bias": False}
+    yield Sample("other features, no bias", (4, 2), plain, inputs=more, smooth=False)
+    appended = {**FIRST, "add_bias_kv": True, "add_zero_attn": True}
+    yield Sample("appended keys", (4, 2), appended, inputs=both, smooth=False)
+    yield Sample("dropout", (4, 2, 0.5), FIRST, inputs=(q, k, v), smooth=False)
+
+
+def looks(g: Generator) -> Iterable[Sample]:
+    q, k, v = normal(g, 2, 3, 3), normal(g, 2, 4, 2), normal(g, 2, 4, 1)
+    yield Sample("keys are values", (3, 2, 2), inputs=(q, k))
+    yield Sample("padding", (3, 2, 2, True), inputs=(q, k, v, hidden(g, 2, 4)))
+
+
+def offsets(*args: Any) -> Any:
+    def samples(g: Generator) -> Iterable[Sample]:
+        yield Sample("from 0", args, inputs=(normal(g, 2, 3, 4),))
+        yield Sample("from 5", args, inputs=(normal(g, 2, 3, 4), 5))
+
+    return samples
+
+
+def layer(memory: bool) -> Any:
+    """A layer of an encoder, or with a memory of a decoder, in training: dropout is on."""
+
+    def samples(g: Generator) -> Iterable[Sample]:
+        def inputs(*more: Any, first: bool = True, batch: bool = True) -> tuple[Any, ...]:
+            shapes = [(2, 3, 4), (2, 5, 4)] if first else [(3, 2, 4), (5, 2, 4)]
+            found = [normal(g, *(shape if batch else shape[1:])) for shape in shapes]
+            return (*found[: 1 + memory], *more)
+
+        later = torch.ones(3, 3, dtype=torch.bool).triu(1)
+        # Where the batch goes first, PyTorch's attention returns another order of memory, in which
+        # dropout then draws; the masks are the same only where time goes first.
+        still = {**FIRST, "dropout": 0.0}
+        plain = {**still, "activation": "gelu"}
+        yield Sample("plain", (4, 2, 6), plain, inputs=inputs(), smooth=not memory)
+        yield Sample("relu", (4, 2, 6), still, inputs=inputs(), smooth=False)
+        yield Sample("dropout", (4, 2, 6), inputs=inputs(first=False), smooth=False)
+        before = {**plain, "norm_first": True, "layer_norm_eps": 0.01}
+        yield Sample("norm first", (4, 2, 6), before, inputs=inputs(), smooth=False)
+        bare = {**still, "bias": False}
+        yield Sample("no bias", (4, 2, 6), bare, inputs=inputs(), smooth=False)
+        one = inputs(batch=False)
+        yield Sample("one sequence", (4, 2, 6), still, inputs=one, smooth=False)
+        paddings = [hidden(g, 2, n) for n in (3, 5)]
+        masks = (later, None, *paddings) if memory else (later, paddings[0])
+        yield Sample("masks", (4, 2, 6), still, inputs=inputs(*masks), smooth=False)
+        causal = (later, None, None, None, True) if memory else (later, None, True)
+        yield Sample("causal", (4, 2, 6), still, inputs=inputs(*causal), smooth=False)
+
+    return samples
+
+
+def module(
+    name: str, reference: Any, samples: Any, formula: str, *bad: Bad, stem: str = LATER
+) -> Row:
+    return Row(f"nn.{name}", reference, samples, formula, stem, kind="module", bad=bad)
+
+
 # --- rows ---------------------------------------------------------------------------------------
 
 Z = torch.zeros(2, 3, 4, dtype=torch.float64)
@@ -358,6 +496,88 @@ ROWS = [
             Bad("expected input of shape (…, positions, features), got (4,)", (Z[0, 0],)),
             Bad("broadcasts to (2, 3), got (4,)", (Z, torch.arange(4))),
             Bad("expected a base above 0, got 0", (Z,), {"base": 0.0}),
+        ),
+    ),
+    module(
+        "MultiheadAttention",
+        nn.MultiheadAttention,
+        heads,
+        r"Y = \operatorname{concat}_i\bigl("
+        r"\operatorname{attention}(Q_i, K_i, V_i)\bigr)\,W_o^\top + b_o",
+        Bad("expected a number of heads that divides 4 features, got 3", (4, 3)),
+        Bad(
+            "expected key of 3 axes with 4 features, got shape (2, 3, 3)",
+            (4, 2),
+            {},
+            (Z, Z[..., :3], Z),
+        ),
+        Bad("expected one batch size on axis 0, got", (4, 2), FIRST, (Z, Z[:1], Z)),
+        Bad("expected as many values as keys, got key of", (4, 2), FIRST, (Z, Z, Z[:, :2])),
+        Bad("for 2 sequences of 3 keys, got shape (4, 3)", (4, 2), FIRST, (Z, Z, Z, MASK)),
+        Bad(
+            "expected attn_mask of shape (3, 3) or (4, 3, 3), got (4, 3)",
+            (4, 2),
+            FIRST,
+            (Z, Z, Z, None, False, MASK),
+        ),
+    ),
+    module(
+        "AdditiveAttention",
+        Bahdanau,
+        looks,
+        ADDITIVE,
+        Bad(
+            "expected key_padding_mask of shape (2, 3), got (4, 3)",
+            (4, 4, 2),
+            {},
+            (Z, Z, None, MASK),
+        ),
+        stem=STEM,
+    ),
+    module(
+        "SinusoidalEncoding",
+        Waves,
+        offsets(4, 0.5, 100.0),
+        r"y_{t,2i} = x_{t,2i} + \sin \omega_i t, \quad y_{t,2i+1} = x_{t,2i+1} + \cos \omega_i t",
+        Bad("expected input of shape (…, T, 6), got (2, 3, 4)", (6,), {}, (Z,)),
+    ),
+    module(
+        "LearnedEncoding",
+        Learned,
+        offsets(8, 4),
+        r"y_t = x_t + w_t",
+        Bad("expected input of shape (…, T, 6), got (2, 3, 4)", (8, 6), {}, (Z,)),
+        Bad("expected positions from 0 to 3, got 2 to 4", (4, 4), {}, (Z, 2)),
+    ),
+    module(
+        "RotaryEmbedding",
+        Turned,
+        offsets(4, 100.0),
+        TURNED,
+        Bad("expected input of shape (…, T, 6), got (2, 3, 4)", (6,), {}, (Z,)),
+    ),
+    module(
+        "TransformerEncoderLayer",
+        nn.TransformerEncoderLayer,
+        layer(memory=False),
+        r"y = \operatorname{norm}\bigl(h + F(h)\bigr), \quad "
+        r"h = \operatorname{norm}\bigl(x + \operatorname{attention}(x)\bigr)",
+        Bad(
+            "expected activation 'relu', 'gelu' or a function, got 'no'",
+            (4, 2),
+            {"activation": "no"},
+        ),
+    ),
+    module(
+        "TransformerDecoderLayer",
+        nn.TransformerDecoderLayer,
+        layer(memory=True),
+        r"y = \operatorname{norm}\bigl(k + F(k)\bigr), \quad "
+        r"k = \operatorname{norm}\bigl(h + \operatorname{attention}(h, m)\bigr)",
+        Bad(
+            "expected activation 'relu', 'gelu' or a function, got 'no'",
+            (4, 2),
+            {"activation": "no"},
         ),
     ),
 ]

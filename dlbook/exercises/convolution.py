@@ -454,6 +454,11 @@ def bump():
 
 @vanishing.reference
 def bump_reference():
+    # A window in the middle of which x_u stands gives 2 x_u − x_{u−1} − x_{u+1}. Before the move u is
+    # odd (1, 3, …, 9), after it u is even (0, 2, …, 8). So every x_u with an even u has to be the
+    # mean of its two neighbours; the odd ones are free, but for x_1 = x_9 = 0. With x_5 = 1 and
+    # x_3 = x_7 = 0 that makes x_4 = x_6 = 1/2 and x_2 = x_8 = 0; before the move, the window
+    # around x_5 gives 2 − 1/2 − 1/2 = 1.
     return [0, 0, 0, 0, 0.5, 1, 0.5, 0, 0, 0, 0]
 
 

@@ -604,6 +604,67 @@ def local_norms() -> Iterator[Case]:
         yield Case(words, ours, theirs, "torch", 1.0, ("ops.local_response_norm",))
 
 
+# --- attention -----------------------------------------------------------------------------------
+
+HEADS: tuple[tuple[Sizes, bool, float | None], ...] = (
+    ((4, 8, 256, 64), True, 1.25),
+    ((4, 8, 256, 64), False, None),
+    ((12, 4, 64, 32), True, None),
+    ((1, 4, 2048, 32), True, None),
+)
+
+
+def attentions() -> Iterator[Case]:
+    """Forward, and backward into queries, keys and values: in one piece, and block by block."""
+    from dlbook import ops
+
+    torch.ones(31 << 18)
+    kernel = functional.scaled_dot_product_attention
+    for shape, causal, target in HEADS:
+        args = [torch.randn(shape) for _ in range(3)]
+        words = "×".join(map(str, shape)) + (", causal" if causal else "")
+        forms = {"attention": ops.scaled_dot_product_attention}
+        if shape[2] > 64:
+            forms["blockwise attention"] = ops.blockwise_attention
+        for name, form in forms.items():
+            ours, theirs = (
+                trained(functools.partial(f, is_causal=causal), *args) for f in (form, kernel)
+            )
+            goal = target if name == "attention" else None
+            yield Case(f"{name} {words}", ours, theirs, "torch", goal, (f"ops.{form.__name__}",))
+
+
+def transformers() -> Iterator[Case]:
+    """A layer of an encoder, forward and backward, without dropout; also causal, as in a GPT."""
+    from dlbook import nn
+
+    for batch, length, width, heads in ((12, 64, 128, 4), (4, 256, 256, 8)):
+        x = torch.randn(batch, length, width)
+        mask = torch.nn.Transformer.generate_square_subsequent_mask(length)
+        made: list[Any] = []
+        for library in (nn, torch.nn):
+            layer = library.TransformerEncoderLayer(
+                width, heads, 4 * width, 0.0, "gelu", batch_first=True, norm_first=True
+            )
+            more = {} if library is nn else {"src_mask": mask}
+            made.append((layer, functools.partial(layer, is_causal=True, **more)))
+        runs = [with_parameters(layer, call, x) for layer, call in made]
+        words = f"encoder layer {batch}×{length}×{width}, {heads} heads"
+        yield Case(words, *runs, "torch", None, ("nn.TransformerEncoderLayer",))
+
+
+def with_parameters(module: torch.nn.Module, call: Any, x: torch.Tensor) -> Run:
+    """Forward, and backward into the input and all parameters."""
+    leaf = x.clone().requires_grad_()
+    leaves = [leaf, *module.parameters()]
+    bar = torch.randn_like(call(leaf))
+
+    def run() -> Any:
+        return torch.autograd.grad(call(leaf), leaves, bar)
+
+    return run
+
+
 def compiled() -> Iterator[Case]:
     from dlbook import ops
 
@@ -682,6 +743,8 @@ GROUPS = (
     pools,
     local_norms,
     lenets,
+    attentions,
+    transformers,
     compiled,
     norms_compiled,
 )

@@ -1,12 +1,15 @@
 """What the chapter on architectures says of training, on more seeds than fit on its page."""
 
+import copy
+
 import pytest
 import torch
 
-from dlbook import init, ops
+from dlbook import init, nn, ops
 from dlbook.data import Part, digits
 from dlbook.data.augmentation import Affine
 from dlbook.models import (
+    BasicBlock,
     CIFARResNet,
     GoogLeNet5x5,
     GoogLeNet2014,
@@ -52,6 +55,45 @@ def test_lenet5_reads_digits_to_98_5_per_cent():
     assert sum(share >= 0.98 for share in right) >= 4
 
 
+def with_torch(model):
+    """Put PyTorch's own layers, which run faster, in the places of ours: the same numbers."""
+    for name, part in list(model.named_children()):
+        if isinstance(part, nn.Conv2d):
+            outputs, inputs, side, _ = part.weight.shape
+            own = torch.nn.Conv2d(
+                inputs, outputs, side, stride=part.stride, padding=part.padding, bias=False
+            )
+        elif isinstance(part, nn.BatchNorm2d):
+            own = torch.nn.BatchNorm2d(len(part.weight))
+        elif isinstance(part, nn.Linear):
+            own = torch.nn.Linear(*reversed(part.weight.shape))
+        elif isinstance(part, nn.ReLU):
+            own = torch.nn.ReLU()
+        else:
+            with_torch(part)
+            continue
+        own.load_state_dict(part.state_dict())
+        setattr(model, name, own)
+    return model
+
+
+@pytest.mark.parametrize("block", [PlainBlock, BasicBlock])
+def test_networks_with_torchs_layers_are_the_same_networks(block):
+    torch.manual_seed(0)
+    ours = CIFARResNet(20, in_channels=1, width=4, block=block)
+    theirs = with_torch(copy.deepcopy(ours)).double()
+    ours = ours.double()
+    assert not any(
+        isinstance(part, (nn.Conv2d, nn.BatchNorm2d, nn.Linear, nn.ReLU))
+        for part in theirs.modules()
+    )
+    x, y = torch.randn(16, 1, 8, 8, dtype=torch.float64), torch.arange(16) % 10
+    for model in (ours, theirs):
+        ops.cross_entropy(model(x), y).backward()
+    for (name, mine), own in zip(ours.named_parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, own.grad, rtol=1e-8, atol=1e-10, msg=name)
+
+
 @pytest.mark.slow
 @pytest.mark.untyped
 def test_depth_harms_plain_networks_and_not_residual_ones():
@@ -61,13 +103,14 @@ def test_depth_harms_plain_networks_and_not_residual_ones():
 
     def late(seed, depth, **kind):
         torch.manual_seed(seed)
-        model = CIFARResNet(depth, in_channels=1, width=4, **kind)
+        model = with_torch(CIFARResNet(depth, in_channels=1, width=4, **kind))
         optimizer = SGD(model.parameters(), lr=0.1, momentum=0.9)
         losses = []
         while len(losses) < 48:
             for rows in torch.randperm(len(train)).split(64)[: 48 - len(losses)]:
                 optimizer.param_groups[0]["lr"] = 0.1 * (1 - len(losses) / 48)
-                loss = ops.cross_entropy(model((train.x[rows] - centre) / spread), train.y[rows])
+                scores = model((train.x[rows] - centre) / spread)
+                loss = torch.nn.functional.cross_entropy(scores, train.y[rows])
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
@@ -76,6 +119,8 @@ def test_depth_harms_plain_networks_and_not_residual_ones():
 
     worse = better = 0
     for seed in SEEDS:
+        if min(worse, better) == 4:
+            break  # four of five is what is asserted
         plain = [late(seed, depth, block=PlainBlock) for depth in (8, 20, 32)]
         skips = [late(seed, depth) for depth in (8, 20, 32)]
         worse += plain[0] + 0.2 < plain[1] < plain[2]

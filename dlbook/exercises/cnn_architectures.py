@@ -62,7 +62,7 @@ too_small = Exercise(
     kind="predict",
     effort=1,
     statement=r"""
-    The paper on AlexNet says that images of 224 × 224 go in, and describes neither padding before C1 nor cropping. Take
+    The paper on AlexNet says that images of 224 × 224 go in, and describes no padding before C1. Take
     it at its word: no padding in C1, which has kernels of 11 × 11 at a stride of 4; a pooling of 3 × 3 at a
     stride of 2 after C1, C2 and C5; C2 to C5 keep the size. Which sides have the maps after C1 and after
     each of the three poolings, and how many numbers would the first affine layer receive from the 256 last maps? Five whole numbers.

@@ -44,14 +44,18 @@ for name, (make, size, depth) in MAKE.items():
 # sphinx_gallery_alt = "LeNet-5 is a speck at the lower left. In the others boxes get lower and"
 # sphinx_gallery_alt = "wider from left to right. AlexNet and VGG-16 end in long flat lines, the"
 # sphinx_gallery_alt = "affine layers; VGG-16 has many high boxes. GoogLeNet and ResNet-50 are"
-# sphinx_gallery_alt = "low soon and end in one short line."
+# sphinx_gallery_alt = "low soon and end in short lines; ResNet-50 is the longest."
 figure, axes = plt.subplots(5, 1, figsize=(5.2, 8.6), sharex=True, sharey=True)
 for ax, (name, table) in zip(axes, drawn.items()):
     plot.architecture(table, gap=60, ax=ax)
+    for flat in ax.patches:
+        if flat.get_height() == 1:  # one row: drawn thicker than it is, to be seen
+            flat.set(linewidth=2.5, zorder=3)
     ax.set(title=name, xlabel="")
-axes[0].set(xlim=(-150, 17_900), ylim=(0, 235), xticks=range(0, 17_000, 4_000))
+axes[0].set(xlim=(-150, 19_800), ylim=(0, 235), xticks=range(0, 17_000, 4_000))
 axes[-1].set_xlabel("channels, one layer after the other")
 plt.show()
+assert max(b.get_x() + b.get_width() for ax in axes for b in ax.patches) < 19_800
 heights = [table[0].input_shape[1] for table in drawn.values()]
 assert heights == [32, 227, 224, 224, 224]
 
@@ -87,7 +91,8 @@ for name in MAKE:
 # %%
 # **What to notice.** Cost lies where maps are large, parameters where channels are many: at
 # opposite ends. The affine layers of AlexNet and VGG-16, thin lines in the drawing, hold most of
-# their parameters. GoogLeNet and ResNet-50 average the last maps instead and have one short line.
+# their parameters. GoogLeNet and ResNet-50 average the last maps instead: two short lines, the
+# average and the one affine layer.
 #
 # **What to change.** Draw ``vgg19``, or torchvision's forms of the others. Open the residual
 # blocks with ``depth=None``: what do the bottlenecks look like? Feed images of 448 × 448 to

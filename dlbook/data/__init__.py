@@ -23,7 +23,9 @@ __getattr__, __dir__, __all__ = lazy(
         "idx",
         "mnist",
         "photographs",
+        "source_code",
         "splits",
+        "tokenizers",
     ],
     names={"splits": ["Part", "Splits", "k_fold", "split"]},
 )

@@ -382,7 +382,9 @@ def _block(
     """A block of scores in units of log 2, for queries that have been scaled."""
     z = torch.bmm(q[:, rows], k[:, columns].mT)
     for first, hidden in _hidden(mask, causal, rows, columns, z):
-        if first:  # the earlier columns are seen by all of these rows
+        if readable():
+            z.view(*lead, *z.shape[1:])[..., first:].add_(hidden)
+        elif first:  # the earlier columns are seen by all of these rows
             z = torch.cat([z[:, :, :first], z[:, :, first:] + hidden], 2)
         else:
             z = (z.view(*lead, *z.shape[1:]) + hidden).view(z.shape)
@@ -414,10 +416,10 @@ def _blockwise(
         for columns in _blocks(min(rows.stop, length) if causal else length, size):
             z = _block(q, k, mask, lead, causal, rows, columns)
             before, largest = largest, torch.maximum(largest, z.amax(-1, True))
-            e = (z - largest).exp2_()
+            e = z.sub_(largest).exp2_()
             shrink = torch.exp2(before - largest)
             total = total * shrink + e.sum(-1, True)
-            y = y * shrink + torch.bmm(e, v[:, columns])
+            y = torch.baddbmm(y * shrink, e, v[:, columns])
         total = total + (total == 0)  # a row that sees nothing has the result 0
         ys.append(y / total)
         logs.append(largest + total.log2())
@@ -489,11 +491,16 @@ def _blockwise_pull(
         for i, columns in enumerate(blocks):
             if causal and columns.start >= rows.stop:
                 break
-            p = (_block(q, k, hidden, lead, causal, rows, columns) - logs[:, rows]).exp2_()
-            z_bar = p * (torch.bmm(g[:, rows], v[:, columns].mT) - delta[:, rows])
-            v_bars[i] = v_bars[i] + torch.bmm(p.mT, g[:, rows])
-            q_bar = q_bar + torch.bmm(z_bar, k[:, columns])
-            k_bars[i] = k_bars[i] + torch.bmm(z_bar.mT, q[:, rows])
+            p = _block(q, k, hidden, lead, causal, rows, columns)
+            p = p.sub_(logs[:, rows]).exp2_() if readable() else (p - logs[:, rows]).exp2_()
+            z_bar = torch.bmm(g[:, rows], v[:, columns].mT)
+            if readable():
+                z_bar.sub_(delta[:, rows]).mul_(p)
+            else:
+                z_bar = p * (z_bar - delta[:, rows])
+            v_bars[i] = torch.baddbmm(v_bars[i], p.mT, g[:, rows])
+            q_bar = torch.baddbmm(q_bar, z_bar, k[:, columns])
+            k_bars[i] = torch.baddbmm(k_bars[i], z_bar.mT, q[:, rows])
         q_bars.append(q_bar * scale)
     q_bar = torch.cat(q_bars, 1) if q_bars else torch.zeros_like(q)
     k_bar = torch.cat(k_bars, 1) / LOG2_E if k_bars else torch.zeros_like(k)

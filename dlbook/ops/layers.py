@@ -29,7 +29,8 @@ def _linear(input: Array, weight: Array, bias: Array | None) -> Array:
         return input @ weight.t()
     if input.ndim == 2:
         return torch.addmm(bias, input, weight.t())
-    return input @ weight.t() + bias
+    rows = input.reshape((input.shape[:-1].numel(), input.shape[-1]))
+    return torch.addmm(bias, rows, weight.t()).reshape((*input.shape[:-1], weight.shape[0]))
 
 
 @_linear.vjp

@@ -37,6 +37,7 @@ EXEMPT = {
     "dlbook/nn/attention.py": "taught by a chapter of Part IV that is yet to be written",
     "dlbook/nn/transformers.py": "taught by a chapter of Part IV that is yet to be written",
     "dlbook/ops/attention.py": "taught by a chapter of Part IV that is yet to be written",
+    "dlbook/data/sequences.py": "taught by a chapter of Part IV that is yet to be written",
     "dlbook/nn/recurrent.py": "taught by a chapter of Part IV that is yet to be written",
     "dlbook/ops/recurrent.py": "taught by a chapter of Part IV that is yet to be written",
     "dlbook/data/source_code.py": "taught by a chapter of Part IV that is yet to be written",

@@ -23,6 +23,7 @@ __getattr__, __dir__, __all__ = lazy(
         "idx",
         "mnist",
         "photographs",
+        "sequences",
         "source_code",
         "splits",
         "tokenizers",

@@ -22,7 +22,7 @@ arrays that are there already, which takes half the time.
 """
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -57,6 +57,21 @@ def _before(start: Array, steps: Sequence[Array], sizes: Sizes) -> list[Array]:
     return [_first(state, n) for state, n in zip((start, *steps), sizes)]
 
 
+def _rows_before(start: Array, rows: Array, sizes: Sizes) -> Array:
+    """The same, as rows."""
+    if sizes[0] == sizes[-1]:
+        return torch.cat([start, rows[: -sizes[0]]])
+    return torch.cat(_before(start, _steps(rows, sizes), sizes))
+
+
+def _product_before(start: Array, rows: Array, bars: Array, sizes: Sizes) -> Array:
+    """The sum over all steps of the state before a step times what came back at it."""
+    if sizes[0] != sizes[-1]:
+        return _rows_before(start, rows, sizes).t() @ bars
+    n = sizes[0]
+    return start.t() @ bars[:n] + rows[:-n].t() @ bars[n:]
+
+
 def _plus_first(rows: Array, more: Array | None) -> Array:
     """Add to the first rows, as many as there are more."""
     if more is None:
@@ -65,6 +80,17 @@ def _plus_first(rows: Array, more: Array | None) -> Array:
     if n == rows.shape[0]:
         return rows + more
     return torch.cat([rows[:n] + more, rows[n:]])
+
+
+def _blocks(sizes: Sizes, most: int = 256) -> list[tuple[slice, slice]]:
+    """Cut the steps, and with them the rows, into blocks that stay in a processor's cache."""
+    found, first, start, row = [], 0, 0, 0
+    for step, n in enumerate(sizes):
+        if row > start and row + n - start > most:
+            found.append((slice(first, step), slice(start, row)))
+            first, start = step, row
+        row += n
+    return [*found, (slice(first, len(sizes)), slice(start, row))]
 
 
 def _in_place(*arrays: Any) -> bool:
@@ -85,6 +111,12 @@ def _product(input: Array, weight: Array, bias: Array | None) -> Array:
 
 def _sum_of(a: Array | None, b: Array | None) -> Array | None:
     return b if a is None else a if b is None else a + b
+
+
+def _both(a: Any, b: Any, bar: Callable[[], Array]) -> tuple[Any, Any]:
+    """One cotangent for two biases that are only ever added; computed once, if it is needed."""
+    once = cache(bar)
+    return None if a is None else once, None if b is None else once
 
 
 def _rolled(weight: Any, rows: int) -> Any:
@@ -188,9 +220,8 @@ def rnn_vjp(
         lambda: a_bar @ w_ih,
         h0_bar,
         lambda: a_bar.t() @ x,
-        lambda: a_bar.t() @ torch.cat(_before(h0, _steps(y, sizes), sizes)),
-        None if b_ih is None else lambda: a_bar.sum(0),
-        None if b_hh is None else lambda: a_bar.sum(0),
+        lambda: _product_before(h0, y, a_bar, sizes).t(),
+        *_both(b_ih, b_hh, lambda: a_bar.sum(0)),
     )
 
 
@@ -225,44 +256,63 @@ def _lstm_loop(
 def _lstm_loop_(
     a: Tensor, h0: Tensor, c0: Tensor, w_hh: Tensor, sizes: Sizes
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The same in place. What goes into g has been doubled: tanh x = 2σ(2x) - 1, and σ is fast."""
     width = h0.shape[1]
     y, c, tanh_c = (a.new_empty(a.shape[0], width) for _ in range(3))
     states, cells, w = y.split_with_sizes(sizes), c.split_with_sizes(sizes), w_hh.t()
-    blocks = [a, a[:, : 3 * width], *_columns(a, 4), tanh_c]
-    for (a_t, oif, o, i, f, g, th), h, c_t, h_before, c_before in zip(
-        zip(*(block.split_with_sizes(sizes) for block in blocks)),
+    less = a.new_tensor(-1.0)
+    for a_t, (o, i, f, g), h, c_t, th, h_before, c_before in zip(
+        a.split_with_sizes(sizes),
+        zip(*(gate.split_with_sizes(sizes) for gate in _columns(a, 4))),
         states,
         cells,
+        tanh_c.split_with_sizes(sizes),
         _before(h0, states, sizes),
         _before(c0, cells, sizes),
     ):
-        a_t.addmm_(h_before, w)
-        oif.sigmoid_()
-        g.tanh_()
+        a_t.addmm_(h_before, w).sigmoid_()
+        torch.add(less, g, alpha=2, out=g)
         torch.mul(f, c_before, out=c_t)
         c_t.addcmul_(i, g)
-        torch.tanh(c_t, out=th)
+        torch.add(c_t, c_t, out=th)
+        torch.add(less, th.sigmoid_(), alpha=2, out=th)
         torch.mul(o, th, out=h)
     return y, a, c, tanh_c
 
 
 def _lstm_slopes(gates: Array, c_before: Array, tanh_c: Array) -> tuple[Array, Array]:
-    """By how much each pre-activation moves h (by way of o) or c, and c moves h: for all steps."""
+    """By how much each pre-activation moves h (by way of o) or c, and c moves h, for all steps."""
     o, i, f, g = _columns(gates, 4)
     slopes = [tanh_c * (o - o * o), g * (i - i * i), c_before * (f - f * f), i - i * g * g]
     return torch.cat(slopes, 1), o - o * tanh_c * tanh_c
 
 
+def _lstm_slopes_(gates: Tensor, c_before: Tensor, tanh_c: Tensor, out: Tensor) -> Tensor:
+    """The same in place; ``out`` gets the slopes of the gates."""
+    o, i, _, g = _columns(gates, 4)
+    by_o, by_i, by_f, by_g = _columns(out, 4)
+    torch.addcmul(gates, gates, gates, value=-1, out=out)  # σ' = σ - σ², and for g in vain
+    by_o.mul_(tanh_c)
+    by_i.mul_(g)
+    by_f.mul_(c_before)
+    torch.addcmul(i, torch.mul(i, g, out=by_g), g, value=-1, out=by_g)
+    by_cell = o * tanh_c
+    return torch.addcmul(o, by_cell, tanh_c, value=-1, out=by_cell)
+
+
 def _lstm_back(
     h_bar: Array,
     c_bar: Array,
-    slopes: Array,
-    by_cell: Array,
-    forget: Array,
+    gates: Array,
+    c: Array,
+    c0: Array,
+    tanh_c: Array,
     w_hh: Array,
     sizes: Sizes,
 ) -> tuple[Array, Array, Array]:
     """The cotangents of the pre-activations of all steps, and those of the first states."""
+    slopes, by_cell = _lstm_slopes(gates, _rows_before(c0, c, sizes), tanh_c)
+    forget = _columns(gates, 4)[2]
     carried: Any = None
     c_carried: Any = c_bar[:0]
     found = []
@@ -273,9 +323,9 @@ def _lstm_back(
         n, going_on = h.shape[0], c_carried.shape[0]
         if going_on < n:  # series that end here
             c_carried = torch.cat([c_carried, c_bar[going_on:n]])
-        c = c_carried + h * by
-        a_bar = slope * torch.cat([h, c, c, c], 1)
-        carried, c_carried = a_bar @ w_hh, c * f
+        c_t = c_carried + h * by
+        a_bar = slope * torch.cat([h, c_t, c_t, c_t], 1)
+        carried, c_carried = a_bar @ w_hh, c_t * f
         found.append(a_bar)
     return torch.cat(found[::-1]), carried, c_carried
 
@@ -283,34 +333,39 @@ def _lstm_back(
 def _lstm_back_(
     h_bar: Tensor,
     c_bar: Tensor,
-    slopes: Tensor,
-    by_cell: Tensor,
-    forget: Tensor,
+    gates: Tensor,
+    c: Tensor,
+    c0: Tensor,
+    tanh_c: Tensor,
     w_hh: Tensor,
     sizes: Sizes,
 ) -> tuple[Tensor, Tensor, Tensor]:
     width = h_bar.shape[1]
     h_bar = h_bar.clone(memory_format=torch.contiguous_format)
     cell = c_bar.clone(memory_format=torch.contiguous_format)
-    h0_bar = torch.zeros_like(cell)
+    a_bar, h0_bar = torch.empty_like(gates), torch.zeros_like(cell)
     states = h_bar.split_with_sizes(sizes)
-    by_way = slopes[:, width:].view(-1, 3, width)
-    for n, h, a_bar, a_o, a_ifg, by, f, before in zip(
-        reversed(sizes),
-        reversed(states),
-        *(
-            reversed(rows.split_with_sizes(sizes))
-            for rows in (slopes, slopes[:, :width], by_way, by_cell, forget)
-        ),
-        reversed(_before(h0_bar, states, sizes)),
-    ):
-        c = _first(cell, n)
-        c.addcmul_(h, by)
-        a_o.mul_(h)  # slopes become cotangents
-        a_ifg.mul_(c.unsqueeze(1))
-        before.addmm_(a_bar, w_hh)
-        c.mul_(f)
-    return slopes, h0_bar, cell
+    forget = _columns(gates, 4)[2].split_with_sizes(sizes)
+    h_before = _before(h0_bar, states, sizes)
+    c_before = _rows_before(c0, c, sizes)
+    for steps, rows in reversed(_blocks(sizes)):
+        slopes = a_bar[rows]
+        by_cell = _lstm_slopes_(gates[rows], c_before[rows], tanh_c[rows], slopes)
+        by_way = slopes[:, width:].view(-1, 3, width)
+        for h, f, before, a_t, a_o, a_ifg, by in zip(
+            *(reversed(each[steps]) for each in (states, forget, h_before)),
+            *(
+                reversed(each.split_with_sizes(sizes[steps]))
+                for each in (slopes, slopes[:, :width], by_way, by_cell)
+            ),
+        ):
+            c_t = _first(cell, h.shape[0])
+            c_t.addcmul_(h, by)
+            a_o.mul_(h)  # slopes become cotangents
+            a_ifg.mul_(c_t.unsqueeze(1))
+            before.addmm_(a_t, w_hh)
+            c_t.mul_(f)
+    return a_bar, h0_bar, cell
 
 
 @primitive(saves=True)
@@ -325,10 +380,14 @@ def _lstm(
     *,
     sizes: Sizes,
 ) -> Any:
-    width = h0.shape[1]
-    a = _product(x, _rolled(w_ih, width), _rolled(_sum_of(b_ih, b_hh), width))
-    loop = _lstm_loop_ if readable() else _lstm_loop
-    y, *saved = loop(a, h0, c0, _rolled(w_hh, width), sizes)
+    width, loop = h0.shape[1], _lstm_loop
+    w_ih, w_hh, b = (_rolled(v, width) for v in (w_ih, w_hh, _sum_of(b_ih, b_hh)))
+    if readable():
+        loop = _lstm_loop_
+        for v in (w_ih, w_hh, b):
+            if v is not None:
+                v[3 * width :].mul_(2)
+    y, *saved = loop(_product(x, w_ih, b), h0, c0, w_hh, sizes)
     return (y, _last(saved[1], sizes).clone()), tuple(saved)
 
 
@@ -366,22 +425,16 @@ def lstm_vjp(
 ) -> Any:
     (h_bar, c_bar), width = g, h0.shape[1]
     gates, c, tanh_c = saved
-    slopes, by_cell = _lstm_slopes(gates, torch.cat(_before(c0, _steps(c, sizes), sizes)), tanh_c)
-    forget = gates[:, 2 * width : 3 * width]
-    back = _lstm_back_ if _in_place(h_bar, c_bar, slopes, by_cell, w_hh) else _lstm_back
-    a_bar, h0_bar, c0_bar = back(h_bar, c_bar, slopes, by_cell, forget, _rolled(w_hh, width), sizes)
-
-    def before() -> Array:
-        return torch.cat(_before(h0, _steps(y[0], sizes), sizes))
+    back = _lstm_back_ if _in_place(h_bar, c_bar, gates, c0, w_hh) else _lstm_back
+    a_bar, h0_bar, c0_bar = back(h_bar, c_bar, gates, c, c0, tanh_c, _rolled(w_hh, width), sizes)
 
     return (
         lambda: a_bar @ _rolled(w_ih, width),
         h0_bar,
         c0_bar,
-        lambda: _rolled(a_bar.t() @ x, -width),
-        lambda: _rolled(a_bar.t() @ before(), -width),
-        None if b_ih is None else lambda: _rolled(a_bar.sum(0), -width),
-        None if b_hh is None else lambda: _rolled(a_bar.sum(0), -width),
+        lambda: _rolled((x.t() @ a_bar).t(), -width),
+        lambda: _rolled(_product_before(h0, y[0], a_bar, sizes).t(), -width),
+        *_both(b_ih, b_hh, lambda: _rolled(a_bar.sum(0), -width)),
     )
 
 
@@ -533,7 +586,7 @@ def gru_vjp(
 ) -> Any:
     gates, share = saved
     width = h0.shape[1]
-    h_before = torch.cat(_before(h0, _steps(y, sizes), sizes))
+    h_before = _rows_before(h0, y, sizes)
     slopes, z = _gru_slopes(gates, share, h_before), gates[:, width : 2 * width]
     back = _gru_back_ if _in_place(g, slopes, w_hh) else _gru_back
     a_bar, h0_bar = back(g, slopes, z, _rolled(w_hh, width), sizes, h0.shape[0])

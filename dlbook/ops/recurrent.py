@@ -113,6 +113,11 @@ def _sum_of(a: Array | None, b: Array | None) -> Array | None:
     return b if a is None else a if b is None else a + b
 
 
+def _sum(rows: Array) -> Array:
+    """The sum of all rows, as a product: half the time."""
+    return torch.ones(rows.shape[0], dtype=rows.dtype, device=rows.device) @ rows
+
+
 def _both(a: Any, b: Any, bar: Callable[[], Array]) -> tuple[Any, Any]:
     """One cotangent for two biases that are only ever added; computed once, if it is needed."""
     once = cache(bar)
@@ -221,7 +226,7 @@ def rnn_vjp(
         h0_bar,
         lambda: a_bar.t() @ x,
         lambda: _product_before(h0, y, a_bar, sizes).t(),
-        *_both(b_ih, b_hh, lambda: a_bar.sum(0)),
+        *_both(b_ih, b_hh, lambda: _sum(a_bar)),
     )
 
 
@@ -256,13 +261,14 @@ def _lstm_loop(
 def _lstm_loop_(
     a: Tensor, h0: Tensor, c0: Tensor, w_hh: Tensor, sizes: Sizes
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The same in place. What goes into g has been doubled: tanh x = 2σ(2x) - 1, and σ is fast."""
+    """The same in place, with tanh c = 2σ(2c) - 1: σ is several times faster."""
     width = h0.shape[1]
     y, c, tanh_c = (a.new_empty(a.shape[0], width) for _ in range(3))
     states, cells, w = y.split_with_sizes(sizes), c.split_with_sizes(sizes), w_hh.t()
     less = a.new_tensor(-1.0)
-    for a_t, (o, i, f, g), h, c_t, th, h_before, c_before in zip(
+    for a_t, oif, (o, i, f, g), h, c_t, th, h_before, c_before in zip(
         a.split_with_sizes(sizes),
+        a[:, : 3 * width].split_with_sizes(sizes),
         zip(*(gate.split_with_sizes(sizes) for gate in _columns(a, 4))),
         states,
         cells,
@@ -270,8 +276,9 @@ def _lstm_loop_(
         _before(h0, states, sizes),
         _before(c0, cells, sizes),
     ):
-        a_t.addmm_(h_before, w).sigmoid_()
-        torch.add(less, g, alpha=2, out=g)
+        a_t.addmm_(h_before, w)
+        oif.sigmoid_()
+        g.tanh_()
         torch.mul(f, c_before, out=c_t)
         c_t.addcmul_(i, g)
         torch.add(c_t, c_t, out=th)
@@ -380,13 +387,8 @@ def _lstm(
     *,
     sizes: Sizes,
 ) -> Any:
-    width, loop = h0.shape[1], _lstm_loop
+    width, loop = h0.shape[1], _lstm_loop_ if readable() else _lstm_loop
     w_ih, w_hh, b = (_rolled(v, width) for v in (w_ih, w_hh, _sum_of(b_ih, b_hh)))
-    if readable():
-        loop = _lstm_loop_
-        for v in (w_ih, w_hh, b):
-            if v is not None:
-                v[3 * width :].mul_(2)
     y, *saved = loop(_product(x, w_ih, b), h0, c0, w_hh, sizes)
     return (y, _last(saved[1], sizes).clone()), tuple(saved)
 
@@ -434,7 +436,7 @@ def lstm_vjp(
         c0_bar,
         lambda: _rolled((x.t() @ a_bar).t(), -width),
         lambda: _rolled(_product_before(h0, y[0], a_bar, sizes).t(), -width),
-        *_both(b_ih, b_hh, lambda: _rolled(a_bar.sum(0), -width)),
+        *_both(b_ih, b_hh, lambda: _rolled(_sum(a_bar), -width)),
     )
 
 
@@ -596,8 +598,8 @@ def gru_vjp(
         h0_bar,
         lambda: by_x.t() @ x,
         lambda: _rolled(by_h.t() @ h_before, -width),
-        None if b_ih is None else lambda: by_x.sum(0),
-        None if b_hh is None else lambda: _rolled(by_h.sum(0), -width),
+        None if b_ih is None else lambda: _sum(by_x),
+        None if b_hh is None else lambda: _rolled(_sum(by_h), -width),
     )
 
 

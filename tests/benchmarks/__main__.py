@@ -520,6 +520,37 @@ def pools() -> Iterator[Case]:
             yield Case(words, ours, theirs, "torch", 2.0, (f"ops.{name}",))
 
 
+# --- recurrent layers ----------------------------------------------------------------------------
+
+
+def recurrents() -> Iterator[Case]:
+    """Modules with 128 units on 32 series of 64 steps, 64 features, forward and backward."""
+    from dlbook import nn
+
+    torch.ones(31 << 18)  # as above, lest anybody is timed while fetching memory
+    x = torch.randn(64, 32, 64)
+    for name in ("LSTM", "GRU", "RNN"):
+        theirs = getattr(torch.nn, name)(64, 128)
+        ours = getattr(nn, name)(64, 128)
+        ours.load_state_dict(theirs.state_dict())
+        runs = [
+            trained_module(lambda v, net=net: net(v)[0], x, list(net.parameters()))
+            for net in (ours, theirs)
+        ]
+        yield Case(f"{name} 64→128, 64 steps of 32", *runs, "torch", 1.3, (f"nn.{name}",))
+
+
+def trained_module(call: Any, x: torch.Tensor, parameters: list[torch.Tensor]) -> Run:
+    """Forward, and backward into the input and the parameters."""
+    leaves = [x.clone().requires_grad_(), *parameters]
+    bar = torch.randn_like(call(leaves[0]))
+
+    def run() -> Any:
+        return torch.autograd.grad(call(leaves[0]), leaves, bar)
+
+    return run
+
+
 # --- whole networks ------------------------------------------------------------------------------
 
 
@@ -741,6 +772,7 @@ GROUPS = (
     convolutions,
     ladder,
     pools,
+    recurrents,
     local_norms,
     lenets,
     attentions,

@@ -132,7 +132,9 @@ def test_guided_backpropagation_outlives_the_upper_layers(data, readers):
             agreement(method(reader, x, asked), method(spoiled, x, asked))
             for method in (interpret.guided_backpropagation, interpret.saliency)
         ]
-        gaps.append(kept[0] > 0.5 and kept[0] > kept[1] + 0.15)
+        map_, new = (interpret.guided_backpropagation(m, x, asked) for m in (reader, spoiled))
+        floor = agreement(map_, new.roll(1, 0))  # any two digits stand in the middle
+        gaps.append(kept[0] > 0.5 and kept[0] > max(kept[1], floor) + 0.15)
     assert most(gaps)
 
 

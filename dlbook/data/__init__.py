@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy(
     modules=[
         "augmentation",
         "cifar10",
+        "dates",
         "digits",
         "downloads",
         "glyphs",

@@ -219,15 +219,12 @@ class Dates:
             raise ValueError(f"Dates.batches: batch_size expects at least 1, got {batch_size}")
         n = len(self)
         order = torch.arange(n) if generator is None else torch.randperm(n, generator=generator)
-        return (
-            (
-                self.source[rows, : int(self.lengths[rows].max())],
-                self.lengths[rows],
-                self.target[rows],
-            )
-            for rows in order.split(batch_size)
-            if len(rows)
-        )
+
+        def cut(rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            lengths = self.lengths[rows]
+            return self.source[rows, : int(lengths.max())], lengths, self.target[rows]
+
+        return (cut(order[first : first + batch_size]) for first in range(0, n, batch_size))
 
 
 class DateSplits(NamedTuple):

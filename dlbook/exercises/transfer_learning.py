@@ -373,7 +373,7 @@ store = Exercise(
     kind="program",
     effort=2,
     statement=r"""
-    Write `store(body, x)`: the features that `body`, any PyTorch module, gives for the images `x`
+    Write `store_features(body, x)`: the features that `body`, any PyTorch module, gives for the images `x`
     when it is *used*, without dropout and with its running averages. They shall need no slope (their
     `requires_grad` is False), and the body shall be afterwards as it was before: its running
     averages, and which of its modules were in training mode; a part of it may have been in

@@ -7,11 +7,13 @@ __getattr__, __dir__, __all__ = lazy(
     modules=[
         "alexnet",
         "googlenet",
+        "gpt",
         "lenet",
         "mlp",
         "neocognitron",
         "neurons",
         "resnet",
+        "sampling",
         "summaries",
         "tc_network",
         "universal_approximation",
@@ -33,6 +35,14 @@ __getattr__, __dir__, __all__ = lazy(
             "Inception5x5",
             "InceptionAux",
             "PlainConv2d",
+        ],
+        "gpt": [
+            "GPT",
+            "CausalSelfAttention",
+            "GPTBlock",
+            "KeyValueCache",
+            "convert_gpt2",
+            "gpt2",
         ],
         "lenet": [
             "C3_TABLE",
@@ -84,6 +94,7 @@ __getattr__, __dir__, __all__ = lazy(
             "resnet101",
             "resnet152",
         ],
+        "sampling": ["keep_top_k", "keep_top_p", "sample"],
         "summaries": ["LayerSummary", "Summary", "summary"],
         "tc_network": [
             "FIELD_KINDS",

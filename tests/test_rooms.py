@@ -43,6 +43,7 @@ EXEMPT = {
     "dlbook/nn/recurrent.py": "taught by a chapter of Part IV that is yet to be written",
     "dlbook/ops/recurrent.py": "taught by a chapter of Part IV that is yet to be written",
     "dlbook/data/dates.py": "taught by a chapter of Part IV that is yet to be written",
+    "dlbook/data/facts.py": "taught by a chapter of Part IV that is yet to be written",
     "dlbook/data/source_code.py": "taught by a chapter of Part IV that is yet to be written",
     "dlbook/data/tokenizers.py": "taught by a chapter of Part IV that is yet to be written",
     "dlbook/plot/": "drawing; the chapters show its pictures",

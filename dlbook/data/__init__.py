@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = lazy(
         "dates",
         "digits",
         "downloads",
+        "facts",
         "glyphs",
         "handmade",
         "history",

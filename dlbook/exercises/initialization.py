@@ -344,7 +344,7 @@ by_data = Exercise(
     statement=r"""
     Where no formula fits, measure. Given a batch $\mathbf X$ and a list of weight matrices for layers with ReLU and no biases, multiply each matrix
     by a positive number of its own such that, on this batch, the pre-activations of *every* layer have the mean square 1, over all samples and units. Return the new matrices
-    in a list. (The first layer gets $\mathbf X$ itself; the matrices given stay as they are. This is the second step of what Mishkin and Matas propose, cited on the page; their first is orthogonal matrices.)
+    in a list. (The first layer gets $\mathbf X$ itself; the matrices given stay as they are. But for the mean square, where theirs is the variance, this is the second step of what Mishkin and Matas propose, cited on the page; their first is orthogonal matrices.)
     """,
     hints=[
         "Begin with the first layer. Multiplying its matrix by a number multiplies its pre-activations by it.",

@@ -198,7 +198,7 @@ def answer_after_two_reference(s, r):
     # h = 2r/(1+r) · q L². For large q the answer is r (e/h − 1) with e/h = (1+r)/r · (1 + s)/2:
     # the mean of the cosines with both patterns stands where the cosine stood. The answer is
     # (1+r)(1+s)/2 − r, and it is 0 from (1 + s)/2 = r/(1 + r) on down, so from
-    # s = (r − 1)/(r + 1): at r = 4 from 0.6.
+    # s = (r − 1)/(r + 1): at r = 4 from 0.6. Below r = 1 it never falls silent.
     return max(0.0, (1 + r) * (1 + s) / 2 - r)
 
 
@@ -337,9 +337,9 @@ root = Exercise(
     kind="break",
     effort=2,
     statement=r"""
-    This cell learns a pattern once and then is shown another. With 0 and 1 as brightness it seemed to work: its
-    own pattern got an answer near 1. Shown at twice the brightness, its own pattern gets no answer at
-    all; at half the brightness anything gets one. Find the fault, and mend it in every place where it is.
+    This cell learns a pattern once, at a large rate. Its own pattern should then get an answer near 1 in any
+    brightness. Instead it gets less, the brighter it is: in dim light far more than 1, in very bright light
+    nothing. Find the fault, and mend it in every place where it is.
     All points have the weight $c = 1/n$. Tolerance: $10^{-3}$.
     """,
     hints=[

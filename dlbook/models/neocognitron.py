@@ -409,7 +409,7 @@ class Neocognitron(nn.Module):
         return x.flatten(1)
 
     def self_organize(
-        self, x: Float[Tensor, "N 1 H W"], *, generator: Generator, chunk: int = 128
+        self, x: Float[Tensor, "N 1 H W"], *, generator: Generator, chunk: int = 32
     ) -> None:
         """Learn from patterns without classes, layer by layer, each pattern once a layer.
 
@@ -426,7 +426,7 @@ class Neocognitron(nn.Module):
             if c_layer is not None:
                 x = torch.cat([c_layer(s_layer(part)) for part in torch.split(x, chunk)])
 
-    def name(self, x: Float[Tensor, "N 1 H W"], y: Int[Tensor, "N"], *, chunk: int = 128) -> None:
+    def name(self, x: Float[Tensor, "N 1 H W"], y: Int[Tensor, "N"], *, chunk: int = 32) -> None:
         """Name the planes of the last layer by vote: every pattern votes where it moves most.
 
         Args:
@@ -441,7 +441,7 @@ class Neocognitron(nn.Module):
         votes.index_put_(places, torch.ones_like(votes[places]), accumulate=True)
         self.names = torch.where(votes.sum(1) > 0, votes.argmax(1), -1)
 
-    def classify(self, x: Float[Tensor, "B 1 H W"], *, chunk: int = 128) -> Int[Tensor, "B"]:
+    def classify(self, x: Float[Tensor, "B 1 H W"], *, chunk: int = 32) -> Int[Tensor, "B"]:
         """Return the class of the plane that answers most, among those with a name; -1 for silence.
 
         Args:

@@ -790,26 +790,52 @@ def gelu_pull_vjp(c: Array, _x_bar: Any, g: Array, x: Array, below: Array) -> An
 BELL = 1 / math.sqrt(2 * math.pi)
 
 
-@primitive
-def _gelu_tanh(input: Array) -> Array:
-    return 0.5 * input * (torch.tanh(_gelu_argument(input)) + 1)
+@primitive(saves=True)
+def _gelu_tanh(input: Array) -> tuple[Array, tuple[Tensor, ...]]:
+    """The approximation, as x σ(2u): half of 1 + tanh u is the logistic function of 2u."""
+    x = input.float() if input.dtype in SHORT else input
+    below = (x * x).clamp_max_(GELU_FLAT).mul_(GELU_CUBIC).add_(1).mul_(x)
+    below = below.mul_(-GELU_STEEP * LOG2_E).exp2_().add_(1).reciprocal_()  # see fast_exp
+    y = x * below
+    return (y if x is input else y.to(input.dtype)), (below,)
+
+
+@_gelu_tanh.saved
+def gelu_tanh_saved(input: Array) -> Any:
+    x = _cast(input, dtype=torch.float32) if input.dtype in SHORT else input
+    z = (x * x).clamp(max=GELU_FLAT)
+    return (sigmoid(GELU_STEEP * x * (1 + GELU_CUBIC * z)),)
 
 
 @_gelu_tanh.vjp
-def gelu_tanh_vjp(g: Array, _y: Any, x: Array) -> Any:
-    z = x.clamp(-GELU_FLAT, GELU_FLAT)
-    t = torch.tanh(_gelu_argument(x))
-    slope = math.sqrt(2 / math.pi) * (1 + 3 * GELU_CUBIC * z * z)
-    return (0.5 * g * (1 + t + z * (1 - t * t) * slope),)
+def gelu_tanh_vjp(g: Array, _y: Any, saved: Any, x: Array) -> Any:
+    return (_gelu_tanh_pull(g, x, *saved),)
+
+
+@primitive
+def _gelu_tanh_pull(g: Array, input: Array, below: Array) -> Array:
+    """The cotangent of the input, ȳ (σ + x σ (1 - σ) 2u'), where 2u' = c (1 + 3 a x²)."""
+    x = input.float() if input.dtype in SHORT else input
+    change = below - below * below
+    steep = (x * x).clamp_max_(GELU_FLAT).mul_(3 * GELU_CUBIC * GELU_STEEP).add_(GELU_STEEP)
+    slope = steep.mul_(change).mul_(x).add_(below) * g
+    return slope if x is input else slope.to(input.dtype)
+
+
+@_gelu_tanh_pull.vjp
+def gelu_tanh_pull_vjp(c: Array, _x_bar: Any, g: Array, x: Array, below: Array) -> Any:
+    z = (x * x).clamp(max=GELU_FLAT)
+    change, steep = below - below * below, GELU_STEEP * (1 + 3 * GELU_CUBIC * z)
+    return (
+        lambda: c * (below + change * steep * x),
+        lambda: c * g * change * (3 * steep - 2 * GELU_STEEP),  # (x · 2u')' = c (1 + 9 a x²)
+        lambda: c * g * (1 + (1 - 2 * below) * steep * x),
+    )
 
 
 GELU_CUBIC = 0.044715
-GELU_FLAT = 10.0  # beyond, the tanh is ±1 in every precision, while x³ would overflow in some
-
-
-def _gelu_argument(x: Array) -> Array:
-    z = x.clamp(-GELU_FLAT, GELU_FLAT)
-    return math.sqrt(2 / math.pi) * (z + GELU_CUBIC * z * z * z)
+GELU_STEEP = 2 * math.sqrt(2 / math.pi)  # the slope of 2u at 0
+GELU_FLAT = 100.0  # for larger x² σ is 0 or 1 in every precision, while x³ would overflow in some
 
 
 @implements("gelu")

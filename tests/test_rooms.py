@@ -36,6 +36,8 @@ EXEMPT = {
     "dlbook/data/mnist.py": "taught by a chapter of Part III that is yet to be written",
     "dlbook/models/gpt.py": "taught by a chapter of Part IV that is yet to be written",
     "dlbook/models/sampling.py": "taught by a chapter of Part IV that is yet to be written",
+    "dlbook/models/transformer.py": "taught by a chapter of Part IV that is yet to be written",
+    "dlbook/models/vit.py": "taught by a chapter of Part IV that is yet to be written",
     "dlbook/nn/attention.py": "taught by a chapter of Part IV that is yet to be written",
     "dlbook/nn/transformers.py": "taught by a chapter of Part IV that is yet to be written",
     "dlbook/ops/attention.py": "taught by a chapter of Part IV that is yet to be written",

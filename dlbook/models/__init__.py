@@ -16,8 +16,10 @@ __getattr__, __dir__, __all__ = lazy(
         "sampling",
         "summaries",
         "tc_network",
+        "transformer",
         "universal_approximation",
         "vgg",
+        "vit",
     ],
     names={
         "alexnet": [
@@ -104,6 +106,7 @@ __getattr__, __dir__, __all__ = lazy(
             "tc_letters",
             "tc_placements",
         ],
+        "transformer": ["Transformer"],
         "universal_approximation": [
             "HandSet",
             "box_network",
@@ -123,6 +126,13 @@ __getattr__, __dir__, __all__ = lazy(
             "vgg16_bn",
             "vgg19",
             "vgg19_bn",
+        ],
+        "vit": [
+            "ViTBlock",
+            "VisionTransformer",
+            "vit_b_16",
+            "vit_b_32",
+            "vit_l_16",
         ],
     },
 )

@@ -89,6 +89,7 @@ exemptions: Mapping[str, str] = {
     "models.gpt2": "too large for a row; tests/test_gpt.py",
     "models.keep_top_?": "what may be drawn, without a derivative; tests/test_gpt.py",
     "models.sample": "random tokens; tests/test_gpt.py",
+    "models.vit_*": "make networks that are tested; tests/test_vit.py",
     "models.HandSet": "what they return; tests/test_universal_approximation.py",
     "optim.Newton": "asks for the loss's graph; tests/test_optim_second_order.py",
     "optim.clip_grad_norm_": "changes gradients in place; tests/test_optim_clipping.py",

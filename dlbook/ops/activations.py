@@ -816,9 +816,12 @@ def gelu_tanh_vjp(g: Array, _y: Any, saved: Any, x: Array) -> Any:
 def _gelu_tanh_pull(g: Array, input: Array, below: Array) -> Array:
     """The cotangent of the input, ȳ (σ + x σ (1 - σ) 2u'), where 2u' = c (1 + 3 a x²)."""
     x = input.float() if input.dtype in SHORT else input
-    change = below - below * below
     steep = (x * x).clamp_max_(GELU_FLAT).mul_(3 * GELU_CUBIC * GELU_STEEP).add_(GELU_STEEP)
-    slope = steep.mul_(change).mul_(x).add_(below) * g
+    if readable():  # all in one array, for every other one costs more than what is computed in it
+        change = steep.mul_(below).addcmul_(steep, below, value=-1)
+        slope = change.mul_(x).add_(below).mul_(g)
+    else:  # torch.func could not map this in place
+        slope = (steep * (below - below * below) * x + below) * g
     return slope if x is input else slope.to(input.dtype)
 
 

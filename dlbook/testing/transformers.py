@@ -34,9 +34,9 @@ class Looking(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         parts = self.in_proj(x).chunk(3, -1)
-        q, k, v = (torch.stack(part.chunk(self.heads, -1), 1) for part in parts)
+        q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)
         y = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
-        out: Tensor = self.out_proj(torch.cat(list(y.unbind(1)), -1))
+        out: Tensor = self.out_proj(y.transpose(1, 2).flatten(2))
         return out
 
 

@@ -696,6 +696,37 @@ def with_parameters(module: torch.nn.Module, call: Any, x: torch.Tensor) -> Run:
     return run
 
 
+def gpts() -> Iterator[Case]:
+    """A training step of a small GPT, beside the same network of PyTorch's modules."""
+    from dlbook import models, nn, optim
+    from dlbook.testing import registry
+
+    torch.manual_seed(0)
+    sizes = 128, 64, 4, 4, 128  # vocabulary, context, layers, heads, width
+    tokens, targets = torch.randint(128, (2, 12, 64))
+    runs: list[Run] = []
+    makers = (models.GPT, nn, optim), (registry["models.GPT"].reference, torch.nn, torch.optim)
+    for make, library, optimizers in makers:
+        network, loss = make(*sizes), library.CrossEntropyLoss()
+        step = optimizers.AdamW(network.parameters(), lr=1e-3).step
+        leaves = list(network.parameters())
+
+        def run(network: Any = network, loss: Any = loss, step: Any = step) -> None:
+            network.zero_grad()
+            loss(network(tokens).flatten(0, 1), targets.flatten()).backward()
+            step()
+
+        def both(network: Any = network, loss: Any = loss, leaves: Any = leaves) -> Any:
+            return torch.autograd.grad(
+                loss(network(tokens).flatten(0, 1), targets.flatten()), leaves
+            )
+
+        runs += [run, both]
+    words = "GPT 4 layers, 4 heads, 12×64×128"
+    yield Case(f"training step: {words}", runs[0], runs[2], "torch", 1.15, ("models.GPT",))
+    yield Case(f"forward and backward: {words}", runs[1], runs[3], "torch", None, ("models.GPT",))
+
+
 def compiled() -> Iterator[Case]:
     from dlbook import ops
 
@@ -777,6 +808,7 @@ GROUPS = (
     lenets,
     attentions,
     transformers,
+    gpts,
     compiled,
     norms_compiled,
 )

@@ -170,7 +170,7 @@ spoiled = Exercise(
     statement=r"""
     A plane has learned two patterns $X$ and $Y$, each once, both of the same length, with the cosine $s$ between
     them. The rate is very large. What does the plane answer to $X$ now? Write it as
-    `answer_after_two(s, r)`. From where on does the plane, in having learned $Y$ too, stop to answer to $X$ at
+    `answer_after_two(s, r)`. Below which $s$ does the plane, now that it has learned $Y$ too, no longer answer to $X$ at
     all? Tolerance: $10^{-6}$.
     """,
     hints=[

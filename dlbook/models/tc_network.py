@@ -25,7 +25,7 @@ __all__ = ["FIELD_KINDS", "TCNetwork", "field_kind", "field_shares", "tc_letters
 T = ((1, 1, 1), (0, 1, 0), (0, 1, 0))
 C = ((1, 1, 0), (1, 0, 0), (1, 1, 0))
 
-#: What a receptive field may be: the four kinds that the paper draws.
+#: What a receptive field may be: the four kinds that accounts of the experiment name.
 FIELD_KINDS = ("compactness", "bar", "diagonal", "centre-surround")
 
 

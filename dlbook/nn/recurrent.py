@@ -368,7 +368,7 @@ class LSTM(_Recurrent):
         >>> y.shape, c.shape, torch.equal(y[:, -1], h[0])
         (torch.Size([2, 5, 8]), torch.Size([1, 2, 8]), True)
 
-    Chapter: :doc:`/foundations/layers`.
+    Chapter: :doc:`/sequences/lstm-gru`.
     """
 
     gates = 4
@@ -428,7 +428,7 @@ class GRU(_Recurrent):
         >>> y.shape, h.shape
         (torch.Size([5, 8]), torch.Size([1, 8]))
 
-    Chapter: :doc:`/foundations/layers`.
+    Chapter: :doc:`/sequences/lstm-gru`.
     """
 
     gates = 3
@@ -606,7 +606,7 @@ class LSTMCell(_Cell):
         >>> h.shape, c.shape
         (torch.Size([2, 8]), torch.Size([2, 8]))
 
-    Chapter: :doc:`/foundations/layers`.
+    Chapter: :doc:`/sequences/lstm-gru`.
     """
 
     gates = 4
@@ -642,7 +642,7 @@ class GRUCell(_Cell):
         >>> GRUCell(3, 8)(torch.randn(2, 3), torch.zeros(2, 8)).shape
         torch.Size([2, 8])
 
-    Chapter: :doc:`/foundations/layers`.
+    Chapter: :doc:`/sequences/lstm-gru`.
     """
 
     gates = 3

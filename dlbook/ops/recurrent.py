@@ -882,7 +882,7 @@ def lstm(
         >>> c
         tensor([[0.1250]])
 
-    Chapter: :doc:`/foundations/layers`.
+    Chapter: :doc:`/sequences/lstm-gru`.
     """
     if hx is not None and len(hx) != 2:
         raise ValueError(f"lstm: expected the pair (state, cell) for hx, got {len(hx)} of them")
@@ -945,7 +945,7 @@ def gru(
         >>> gru(x, torch.ones(1, 1), w, w)[0].flatten()  # half of the state is kept at each step
         tensor([0.5000, 0.2500, 0.1250])
 
-    Chapter: :doc:`/foundations/layers`.
+    Chapter: :doc:`/sequences/lstm-gru`.
     """
     weights = (w_ih, w_hh, b_ih, b_hh)
     y, h = _scan("gru", _gru, 3, input, [hx], weights, batch_sizes, reverse)

@@ -40,7 +40,6 @@ EXEMPT = {
     "dlbook/models/vit.py": "taught by a chapter of Part IV that is yet to be written",
     "dlbook/models/glove.py": "taught by a chapter of Part IV that is yet to be written",
     "dlbook/models/seq2seq.py": "taught by a chapter of Part IV that is yet to be written",
-    "dlbook/models/sequence_arrangements.py": "taught by a chapter of Part IV yet to be written",
     "dlbook/models/word2vec.py": "taught by a chapter of Part IV that is yet to be written",
     "dlbook/nn/attention.py": "taught by a chapter of Part IV that is yet to be written",
     "dlbook/nn/transformers.py": "taught by a chapter of Part IV that is yet to be written",

@@ -14,7 +14,7 @@ All five have the same skeleton, a layer ``rnn`` and a linear ``head``: they dif
 input goes in, and which states are read. What is written as a series is written in tokens, each
 read again before the next is written.
 
-Chapter: recurrent networks, in the part on sequences.
+Chapter: :doc:`/sequences/recurrent`.
 """
 
 from collections.abc import Callable
@@ -49,7 +49,7 @@ class OneToOne(nn.Module):
         >>> OneToOne(3, 8, 2)(torch.randn(4, 3)).shape
         torch.Size([4, 2])
 
-    Chapter: recurrent networks, in the part on sequences.
+    Chapter: :doc:`/sequences/recurrent`.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class ManyToOne(nn.Module):
         >>> ManyToOne(3, 8, 2)(torch.randn(4, 5, 3), lengths=[5, 2, 3, 1]).shape
         torch.Size([4, 2])
 
-    Chapter: recurrent networks, in the part on sequences.
+    Chapter: :doc:`/sequences/recurrent`.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class ManyToManyAligned(nn.Module):
         >>> ManyToManyAligned(3, 8, 2)(torch.randn(4, 5, 3)).shape
         torch.Size([4, 5, 2])
 
-    Chapter: recurrent networks, in the part on sequences.
+    Chapter: :doc:`/sequences/recurrent`.
     """
 
     def __init__(
@@ -154,7 +154,7 @@ class OneToMany(nn.Module):
         >>> model(torch.randn(2, 3), torch.tensor([[1, 4, 5], [1, 6, 7]])).shape
         torch.Size([2, 3, 10])
 
-    Chapter: recurrent networks, in the part on sequences.
+    Chapter: :doc:`/sequences/recurrent`.
     """
 
     def __init__(
@@ -230,7 +230,7 @@ class ManyToManyUnaligned(nn.Module):
         >>> model(source, previous, lengths=[3, 2]).shape
         torch.Size([2, 2, 10])
 
-    Chapter: recurrent networks, in the part on sequences.
+    Chapter: :doc:`/sequences/recurrent`.
     """
 
     def __init__(

@@ -3,7 +3,7 @@
 The three layers share one skeleton: layers above each other, each read in one direction or both,
 each a single scan of :mod:`dlbook.ops.recurrent`. They differ in that scan alone.
 
-Chapter: :doc:`/foundations/layers`.
+Chapter: :doc:`/sequences/recurrent`.
 """
 
 import math
@@ -299,7 +299,7 @@ class RNN(_Recurrent):
         >>> y.shape, h.shape, int(y[3:, 1].count_nonzero())
         (torch.Size([5, 2, 16]), torch.Size([4, 2, 8]), 0)
 
-    Chapter: :doc:`/foundations/layers`.
+    Chapter: :doc:`/sequences/recurrent`.
     """
 
     gates = 1
@@ -561,7 +561,7 @@ class RNNCell(_Cell):
         >>> RNNCell(3, 8)(torch.randn(2, 3)).shape
         torch.Size([2, 8])
 
-    Chapter: :doc:`/foundations/layers`.
+    Chapter: :doc:`/sequences/recurrent`.
     """
 
     gates = 1

@@ -783,7 +783,7 @@ def rnn_tanh(
         >>> y.flatten(), h
         (tensor([0.7616, 0.6420]), tensor([[0.6420]]))
 
-    Chapter: :doc:`/foundations/layers`.
+    Chapter: :doc:`/sequences/recurrent`.
     """
     weights = (w_ih, w_hh, b_ih, b_hh)
     y, h = _scan("rnn_tanh", _rnn, 1, input, [hx], weights, batch_sizes, reverse, relu=False)
@@ -815,7 +815,7 @@ def rnn_relu(
         >>> rnn_relu(x, None, one, one)[0].flatten()
         tensor([1., 3.])
 
-    Chapter: :doc:`/foundations/layers`.
+    Chapter: :doc:`/sequences/recurrent`.
     """
     weights = (w_ih, w_hh, b_ih, b_hh)
     y, h = _scan("rnn_relu", _rnn, 1, input, [hx], weights, batch_sizes, reverse, relu=True)

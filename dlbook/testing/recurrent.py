@@ -10,7 +10,7 @@ from torch import Generator, Tensor, nn
 from dlbook.testing._row import Bad, Row, Sample, Samples, normal, uniform
 
 X = torch.zeros(4, 2, 3, dtype=torch.float64)
-STEM = "layers"
+STEM = "recurrent"
 
 
 # --- the specification: one series, one step, one unit at a time --------------------------------

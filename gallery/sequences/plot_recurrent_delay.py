@@ -57,7 +57,7 @@ for i, delay in enumerate(DELAYS):
     for j in range(len(BLOCKS)):
         ax.text(j, i, f"{loss[i, j]:.2f}", ha="center", va="center", fontsize=10)
     edge = sum(k <= delay for k in BLOCKS) - 0.5  # blocks that are too short
-    ax.plot([edge, edge], [i - 0.5, i + 0.5], color=plot.PALETTE[1], lw=3)
+    ax.plot([edge, edge], [i - 0.5, i + 0.5], "-", color=plot.PALETTE[1], lw=3)
 ax.set(xlabel="steps in a block, k", ylabel="delay, d")
 ax.set_xticks(range(len(BLOCKS)), BLOCKS)
 ax.set_yticks(range(len(DELAYS)), DELAYS)

@@ -57,7 +57,7 @@ for (gain, (apart, rate)), colour, mark in styles:
     ax.plot(steps[::5], apart[::5], mark, color=colour, ms=4, label=f"gain {gain}")
     ax.plot(steps, 1e-6 * rate ** steps.double(), color=colour, lw=1)
 ax.set(yscale="log", ylim=(1e-18, 1e3), xlabel="step", ylabel="distance of the two states")
-ax.legend(loc="lower left", ncols=2)
+ax.legend(loc="upper left", ncols=2)
 plt.show()
 
 assert curves[0.6][0][-1] < 1e-14 and curves[2.0][0][-1] > 1

@@ -59,7 +59,7 @@ chosen = threes[second[threes, 5, 3].argmin()].item()
 # sphinx_gallery_alt = "Above, two lines over the rows 1 to 8: one stays near 0.1 until row six"
 # sphinx_gallery_alt = "and then jumps to above 0.9, the other rises early and ends below it."
 # sphinx_gallery_alt = "Below, a digit 3, and beside it two grey charts of eight rows and ten"
-# sphinx_gallery_alt = "classes, the class 3 framed; dark in the frame at the bottom."
+# sphinx_gallery_alt = "classes, the class 3 framed; in the last row the frame is darkest."
 figure = plt.figure(figsize=(5.2, 6.4))
 above, below = figure.subfigures(2, 1)
 ax = above.subplots()

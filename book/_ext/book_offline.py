@@ -122,6 +122,7 @@ def python_entries() -> list[tuple[str, str, str]]:
         entries.append((name, "py:exception", f"library/exceptions.html#{name}"))
     entries.append(("None", "py:data", "library/constants.html#None"))
     entries.append(("pathlib.Path", "py:class", "library/pathlib.html#pathlib.Path"))
+    entries.append(("datetime.date", "py:class", "library/datetime.html#datetime.date"))
     entries.append(("os.PathLike", "py:class", "library/os.html#os.PathLike"))
     entries.append(("property", "py:class", "library/functions.html#property"))
     entries.append(("print", "py:function", "library/functions.html#print"))

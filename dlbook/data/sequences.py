@@ -6,9 +6,9 @@ reaches at best is known for each task, so that a loss tells whether anything wa
 ========= ==================================== ======================================
 task      what has to be remembered            best loss without memory
 ========= ==================================== ======================================
-adding    a number, to add another to it       mean squared error :data:`ADDING_CHANCE`
+adding    a number, to add another to it       mean squared error ``ADDING_CHANCE``
 copying   some symbols, in their order         cross-entropy :func:`copying_chance`
-parity    one bit, which every 1 turns over    cross-entropy :data:`PARITY_CHANCE`
+parity    one bit, which every 1 turns over    cross-entropy ``PARITY_CHANCE``
 ========= ==================================== ======================================
 
 Adding was set by Hochreiter and Schmidhuber (1997), here with numbers from 0 to 1 and series of one
@@ -55,7 +55,7 @@ def adding(examples: int, length: int, *, seed: int = 0) -> Part:
     Returns:
         ``x``, (N, T, 2) of float32: numbers uniform in [0, 1), and marks, 1 for two of them and
         otherwise 0; ``y``, (N, 1) of float32: the sum of the two. Who says 1 for every series has
-        the mean squared error :data:`ADDING_CHANCE`, 1/6.
+        the mean squared error ``ADDING_CHANCE``, 1/6.
 
     Raises:
         ValueError: for numbers below the least.
@@ -157,7 +157,7 @@ def parity(examples: int, length: int, *, seed: int = 0) -> Part:
         ``x``, (N, T, 1) of float32, bits; ``y``, (N, T) of int64, 1 where the ones so far are odd
         in number; its last column is the parity of the whole series. Who has no memory is right
         about half of the time from the second step on, at the cross-entropy
-        :data:`PARITY_CHANCE`, log 2.
+        ``PARITY_CHANCE``, log 2.
 
     Raises:
         ValueError: for numbers below the least.

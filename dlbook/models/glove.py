@@ -121,8 +121,8 @@ def glove_loss(
     if x_max <= 0:
         raise ValueError(f"glove_loss: expected x_max above 0, got {x_max}")
     trust = (count / x_max).clamp(max=1) ** alpha
-    miss = arithmetic.sub(predicted, count.log())
-    return arithmetic.sum(arithmetic.mul(trust, arithmetic.mul(miss, miss)))
+    squares = arithmetic.pow(arithmetic.sub(predicted, count.log()), 2)
+    return arithmetic.sum(arithmetic.mul(trust, squares))
 
 
 class GloVe(nn.Module):

@@ -22,7 +22,7 @@ arrays that are there already, which takes half the time.
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -120,7 +120,13 @@ def _sum(rows: Array) -> Array:
 
 def _both(a: Any, b: Any, bar: Callable[[], Array]) -> tuple[Any, Any]:
     """One cotangent for two biases that are only ever added; computed once, if it is needed."""
-    once = cache(bar)
+    found: list[Array] = []
+
+    def once() -> Array:
+        if not found:
+            found.append(bar())
+        return found[0]
+
     return None if a is None else once, None if b is None else once
 
 

@@ -121,8 +121,8 @@ def glove_loss(
     if x_max <= 0:
         raise ValueError(f"glove_loss: expected x_max above 0, got {x_max}")
     trust = (count / x_max).clamp(max=1) ** alpha
-    squares = arithmetic.pow(arithmetic.sub(predicted, count.log()), 2)
-    return arithmetic.sum(arithmetic.mul(trust, squares))
+    miss = arithmetic.sub(predicted, count.log())
+    return arithmetic.sum(arithmetic.mul(arithmetic.mul(trust, miss), miss))
 
 
 class GloVe(nn.Module):

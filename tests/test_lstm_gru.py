@@ -79,6 +79,21 @@ def test_the_rate_at_rest_predicts_the_measured_one(kind: Any, keep: float, writ
         assert measured < told + 0.02
 
 
+def test_where_gates_keep_the_largest_eigenvalue_takes_long_to_prevail() -> None:
+    """Over a hundred steps a power grows nearly as the direct path, and only later as told."""
+    gate = 1 / (1 + math.exp(-4))
+    soon, late, told = [], [], []
+    for seed in range(5):
+        step = at_rest(build(nn.LSTM, 4.0, -4.0, seed, 32), 4.0, -4.0)
+        size = {k: torch.linalg.matrix_power(step, k).norm().item() for k in (20, 120, 1000, 2000)}
+        soon.append((size[120] / size[20]) ** (1 / 100))
+        late.append((size[2000] / size[1000]) ** (1 / 1000))
+        told.append(torch.linalg.eigvals(step).abs().max().item())
+    detour = sum(told) / 5 - gate
+    assert 0 < sum(soon) / 5 - gate < 0.5 * detour
+    assert abs(sum(late) - sum(told)) / 5 < 0.2 * detour
+
+
 def test_without_detours_the_gradient_is_the_product_of_forget_gates() -> None:
     """No weights from the state: then the direct path is all there is."""
     draws = torch.Generator().manual_seed(0)

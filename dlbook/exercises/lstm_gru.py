@@ -16,7 +16,7 @@ two_steps = Exercise(
     effort=1,
     statement=r"""
     An LSTM with one unit begins with $c_0 = 2$ and $h_0 = 0$. Its forget gate is 0.5 at the first step and 1 at the
-    second, its input gate 1 and then 0.25, its output gate 0.5 and then 0. The candidates are $-1$ and 1. Give $c_1$, $h_1$, $c_2$,
+    second, its input gate 0.5 and then 0.25, its output gate 0.5 and then 0. The candidates are $-0.8$ and 0.8. Give $c_1$, $h_1$, $c_2$,
     $h_2$, with three digits behind the point.
     """,
     hints=[
@@ -35,20 +35,20 @@ def two_cells_and_states():
 
 @two_steps.reference
 def two_cells_and_states_reference():
-    c1 = 0.5 * 2 + 1 * -1
+    c1 = 0.5 * 2 + 0.5 * -0.8
     h1 = 0.5 * math.tanh(c1)
-    c2 = 1 * c1 + 0.25 * 1
+    c2 = 1 * c1 + 0.25 * 0.8
     return c1, h1, c2, 0 * math.tanh(c2)
 
 
 two_steps.wrong_value(
-    (0.0, 0.5, 0.25, 0.0), "tanh 0 is 0, so an open output gate has nothing to show"
+    (0.6, 0.3, 0.8, 0.0), "the output gate shows the tanh of the cell, not the cell itself"
 )
 two_steps.wrong_value(
-    (0.0, 0.0, 0.25, 0.245), "the second output gate is shut: the cell knows, and doesn't tell"
+    (0.6, 0.269, 0.8, 0.664), "the second output gate is shut: the cell knows, and doesn't tell"
 )
-two_steps.wrong_value((3.0, 0.498, 3.25, 0.0), "the first candidate is negative")
-two_steps.wrong_value((0.0, 0.0, 1.0, 0.0), "the second input gate lets a quarter in")
+two_steps.wrong_value((1.4, 0.443, 1.6, 0.0), "the first candidate is negative")
+two_steps.wrong_value((0.6, 0.269, 1.4, 0.0), "the second input gate lets a quarter in")
 
 counts = Exercise(
     "lstm-gru.how-many",
@@ -92,8 +92,8 @@ half_life = Exercise(
     effort=2,
     statement=r"""
     At the start of training, a forget gate is $\sigma(b)$, the same at every step. Along the direct path half of a
-    cotangent is to arrive over $k$ steps. Which $b$? Write it as `forget_bias(k)`, so that it is also right for a $k$ of a million; the
-    relative error may be $10^{-6}$. What does $b$ tend to for large $k$: how much must be added to it for twice the half-life?
+    cotangent is to arrive over $k$ steps. Which $b$? Write it as `forget_bias(k)`, so that it is also right for a $k$ of $10^{12}$ and more, where
+    $2^{1/k}$ can hardly be told from 1; the relative error may be $10^{-6}$. What does $b$ tend to for large $k$: how much must be added to it for twice the half-life?
     """,
     hints=[
         r"What is left after $k$ steps is $\sigma(b)^k$. Solve for $\sigma(b)$, then for $b$: $\sigma(b) = 1/(1 + e^{-b})$.",
@@ -132,6 +132,11 @@ def half_life_long(random):
     return (1e6 * random.number(1.0, 1000.0),)
 
 
+@half_life.probe("10^14 steps and more")
+def half_life_endless(random):
+    return (1e14 * random.number(1.0, 10.0),)
+
+
 @half_life.wrong("that is the logarithm of the gate, not its bias: undo the logistic function")
 def bias_of_the_log(k):
     return -math.log(2) / k
@@ -145,6 +150,13 @@ def bias_for_one(k):
 @half_life.wrong("upside down: an open gate has a positive bias")
 def bias_of_the_shut(k):
     return math.log(math.expm1(math.log(2) / k))
+
+
+@half_life.wrong(
+    "2^(1/k) − 1 is a difference of nearly equal numbers: there is a function without the loss"
+)
+def bias_with_loss(k):
+    return -math.log(2 ** (1 / k) - 1)
 
 
 @half_life.wrong("that keeps 1/e over k steps, not one half")
@@ -225,8 +237,7 @@ from_deck = Exercise(
     statement=r"""
     A slide gives $W_f, W_i, W_o, W_c$, each of shape (H, D), then $U_f, U_i, U_o, U_c$, each (H, H), and $b_f, b_i, b_o, b_c$, each (H,). Write
     `stacked(W, U, b)`, which takes three dictionaries with the keys `"f"`, `"i"`, `"o"`, `"c"` and returns `weight_ih`, `weight_hh`,
-    `bias_ih` and `bias_hh` such that `nn.LSTM` with these computes what the slide says, wherever the biases may be altered later:
-    the second bias is to be zero.
+    `bias_ih` and `bias_hh` such that `nn.LSTM` with these computes what the slide says. The second bias is to be zero.
     """,
     hints=[
         "PyTorch's blocks of rows: i, f, g, o. Which letter of the slide is g?",
@@ -419,7 +430,7 @@ latch = Exercise(
     statement=r"""
     Set the weights of an LSTM with one unit so that it keeps a number. At each step it reads a pair: a number from 0 to 1, and a mark,
     which is 1 once, at any step, and otherwise 0. At the end, up to 50 steps later, ten times the *cell* is to be the marked number, within
-    0.03. Begin is $c = h = 0$. Return `weight_ih` of shape (4, 2), `weight_hh` (4, 1) and `bias` (4,), in PyTorch's order, all numbers between $-20$ and 20.
+    0.03. It begins with $c = h = 0$. Return `weight_ih` of shape (4, 2), `weight_hh` (4, 1) and `bias` (4,), in PyTorch's order, all numbers between $-20$ and 20.
     """,
     hints=[
         "What have the gates to be where the mark is 1, and where it is 0? Let a weight of the mark and a bias work against each "

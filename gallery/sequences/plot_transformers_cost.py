@@ -45,8 +45,8 @@ def attention(length):
 # texts about half is spared.
 
 # sphinx_gallery_alt = "Multiplications against length, both axes logarithmic. A line for the"
-# sphinx_gallery_alt = "matrices and a twice as steep one for attention cross beyond length 200. Dots,"
-# sphinx_gallery_alt = "the counts, lie on the sum for short texts and below it for long ones."
+# sphinx_gallery_alt = "matrices and a twice as steep one for attention cross beyond 200."
+# sphinx_gallery_alt = "Dots, the counts, lie on the sum for short texts, below it for long ones."
 lengths = [16, 32, 64, 128, 256, 512, 1024, 2048]
 counts = []
 for length in lengths:

@@ -100,8 +100,8 @@ def by_place(model):
         return (model(x[:, :-1]).argmax(-1) == x[:, 1:]).float().mean(0)
 
 
-# sphinx_gallery_alt = "Share of correct answers against the place in the text. All three curves are"
-# sphinx_gallery_alt = "near 0 for the first ten places. Then that of two blocks jumps up"
+# sphinx_gallery_alt = "Share of correct answers against the place in the text. All three curves"
+# sphinx_gallery_alt = "are near 0 for the first ten places. Then that of two blocks jumps up"
 # sphinx_gallery_alt = "to nearly 1, the others stay low."
 figure, ax = plt.subplots()
 places = {name: by_place(model) for name, (model, _) in results.items()}
@@ -113,9 +113,7 @@ for number, (name, share) in enumerate(places.items()):
         marker=plot.MARKERS[number],
         label=name,
     )
-    print(
-        f"{name}: {share[:9].mean():.2f} in the first round, {share[10:19].mean():.2f} in the second"
-    )
+    print(f"{name}: first round {share[:9].mean():.2f}, second {share[10:19].mean():.2f}")
 ax.set(xlabel="place", ylabel="correct", ylim=(0, 1.4))
 ax.legend(loc="upper left")
 plt.show()
@@ -126,10 +124,10 @@ others = max(places[name][10:19].mean() for name in ("one block", "one wide bloc
 assert places["two blocks"][10:19].mean() > others + 0.25
 
 # %%
-# **What to notice.** One block, the wider one too, stays far behind: which tokens occur, and where,
-# it can use, but not which of them follows which. Two blocks have it in the second round, when
-# each transition has been seen once. No weight was changed between the rounds: the network learned, in
-# training, how to look up what it reads.
+# **What to notice.** One block, the wider one too, stays far behind: which tokens occur, and
+# where, it can use, but not which of them follows which. Two blocks have it in the second round,
+# when each transition has been seen once. No weight was changed between the rounds: the network
+# learned, in training, how to look up what it reads.
 #
-# **What to change.** Take the positions away (``positions.weight``, set
-# to 0 before training). Can two blocks still tell what stood next to what?
+# **What to change.** Take the positions away (set ``positions.weight`` to 0 before training, and
+# leave it there). Can two blocks still tell what stood next to what?

@@ -36,7 +36,7 @@ plot.images(torch.cat([split.test.x[:5], shuffled(split.test.x[:5])]), columns=5
 plt.show()
 
 # %%
-# Two blocks, four heads, width 32. Both networks get the same rate, chosen for neither, the same
+# Two blocks, four heads, width 32. Both networks get the same rate, tuned for neither, the same
 # steps and the same samples; one has its table of positions set to 0 and left there.
 
 
@@ -68,9 +68,8 @@ scores = {}
 for positions in (True, False):
     for seed in range(2):
         model = trained(positions, seed)
-        scores[positions, seed] = [
-            accuracy(model, x) for x in (split.test.x, shuffled(split.test.x))
-        ]
+        images = split.test.x, shuffled(split.test.x)
+        scores[positions, seed] = [accuracy(model, x) for x in images]
         name = "with positions" if positions else "without"
         print(
             f"{name:15s} seed {seed}: whole {scores[positions, seed][0]:.3f}, "
@@ -79,10 +78,10 @@ for positions in (True, False):
 
 # %%
 
-# sphinx_gallery_alt = "Four pairs of bars. With positions, about 0.9 for whole digits and near 0.1 for"
-# sphinx_gallery_alt = "shuffled ones; without, about 0.6 for both."
+# sphinx_gallery_alt = "Four pairs of bars. With positions, about 0.9 for whole digits and little"
+# sphinx_gallery_alt = "above 0.1 for shuffled ones; without, a half or more for both."
 figure, ax = plt.subplots()
-for number, (key, pair) in enumerate(scores.items()):
+for number, pair in enumerate(scores.values()):
     for shift, value in zip((-0.2, 0.2), pair):
         hatch = "" if shift < 0 else "//"
         ax.bar(number + shift, value, 0.36, color=plot.PALETTE[shift > 0], hatch=hatch)
@@ -100,11 +99,11 @@ for (positions, _), (whole, mixed) in scores.items():
 assert min(scores[True, s][0] for s in range(2)) > max(scores[False, s][0] for s in range(2))
 
 # %%
-# **What to notice.** Without positions the accuracy is the same for whole and shuffled digits, as it
-# must be: the encoder's outputs go with their patches, and the class token takes means of them. With
-# positions the network has learned places, and patches in the wrong ones mislead it. A
-# convolutional network would have been given the neighbourhoods; this one had to learn them, from
-# a thousand digits.
+# **What to notice.** Without positions the accuracy is the same for whole and shuffled digits, as
+# it must be: the encoder's outputs go with their patches, and the class token takes means of
+# them. With positions the network has learned places, and patches in the wrong ones mislead it. A
+# convolutional network would have been given the neighbourhoods; this one had to learn them,
+# from a thousand digits.
 #
 # **What to change.** Show whole digits moved by one pixel (``torch.roll``). By two, the width of a
 # patch?

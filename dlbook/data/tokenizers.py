@@ -89,7 +89,7 @@ class BytePairTokenizer:
         >>> tokenizer.encode("slowest, low"), tokenizer.decode([115, 257])
         ([115, 257, 101, 115, 116, 44, 258], 'slow')
 
-    Chapter: transformers.
+    Chapter: :doc:`/sequences/transformers`.
     """
 
     def __init__(self, merges: Iterable[Pair] = ()) -> None:

@@ -11,7 +11,7 @@ them does not change when a token is appended. A :class:`KeyValueCache` holds th
 all blocks; then one more token costs one row of each product instead of all of them, and one row of
 scores of attention.
 
-Chapter: transformers, in the part on sequences.
+Chapter: :doc:`/sequences/transformers`.
 """
 
 import functools
@@ -64,7 +64,7 @@ class KeyValueCache:
         >>> cache.length, torch.allclose(torch.cat([first, second], 1), whole, atol=1e-6)
         (3, True)
 
-    Chapter: transformers, in the part on sequences.
+    Chapter: :doc:`/sequences/transformers`.
     """
 
     def __init__(self, blocks: int, context: int) -> None:
@@ -133,7 +133,7 @@ class CausalSelfAttention(nn.Module):
         >>> CausalSelfAttention(8, 2)(torch.randn(5, 3, 8)).shape
         torch.Size([5, 3, 8])
 
-    Chapter: transformers, in the part on sequences.
+    Chapter: :doc:`/sequences/transformers`.
     """
 
     def __init__(self, width: int, heads: int, dropout: float = 0.0) -> None:
@@ -195,7 +195,7 @@ class GPTBlock(nn.Module):
         >>> GPTBlock(8, 2)(torch.randn(5, 3, 8)).shape
         torch.Size([5, 3, 8])
 
-    Chapter: transformers, in the part on sequences.
+    Chapter: :doc:`/sequences/transformers`.
     """
 
     def __init__(self, width: int, heads: int, dropout: float = 0.0) -> None:
@@ -259,7 +259,7 @@ class GPT(nn.Module):
         >>> model.generate(tokens, 6, top_k=3).shape
         torch.Size([1, 11])
 
-    Chapter: transformers, in the part on sequences.
+    Chapter: :doc:`/sequences/transformers`.
     """
 
     head: Linear | None
@@ -432,7 +432,7 @@ def gpt2(dropout: float = 0.1) -> GPT:
         >>> f"{sum(p.numel() for p in model.parameters()):,}"
         '124,439,808'
 
-    Chapter: transformers, in the part on sequences.
+    Chapter: :doc:`/sequences/transformers`.
     """
     return GPT(vocabulary=50_257, context=1024, layers=12, heads=12, width=768, dropout=dropout)
 
@@ -476,7 +476,7 @@ def convert_gpt2(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         >>> {name: tuple(w.shape) for name, w in convert_gpt2(published).items()}
         {'blocks.3.linear1.weight': (3072, 768)}
 
-    Chapter: transformers, in the part on sequences.
+    Chapter: :doc:`/sequences/transformers`.
     """
     found: dict[str, Tensor] = {}
     for full_name, weight in weights.items():

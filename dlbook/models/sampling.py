@@ -7,7 +7,7 @@ less. A long tail of unlikely tokens has, taken together, a good chance, and one
 the whole text; so the tail is cut, after the :math:`k` best tokens, or after those that together
 have the probability :math:`p`.
 
-Chapter: transformers, in the part on sequences.
+Chapter: :doc:`/sequences/transformers`.
 """
 
 import torch
@@ -33,7 +33,7 @@ def keep_top_k(scores: Float[Tensor, "*B V"], k: int) -> Float[Tensor, "*B V"]:
         >>> keep_top_k(torch.tensor([1.0, 3.0, 2.0, 0.0]), 2)
         tensor([-inf, 3., 2., -inf])
 
-    Chapter: transformers, in the part on sequences.
+    Chapter: :doc:`/sequences/transformers`.
     """
     if k < 1:
         raise ValueError(f"keep_top_k: expected to keep at least one token, got k={k}")
@@ -59,7 +59,7 @@ def keep_top_p(scores: Float[Tensor, "*B V"], p: float) -> Float[Tensor, "*B V"]
         >>> keep_top_p(scores, 0.6).exp()
         tensor([0.0000, 0.5000, 0.0000, 0.3000])
 
-    Chapter: transformers, in the part on sequences.
+    Chapter: :doc:`/sequences/transformers`.
     """
     if not 0 < p <= 1:
         raise ValueError(f"keep_top_p: expected a probability above 0 and at most 1, got p={p}")
@@ -96,7 +96,7 @@ def sample(
         >>> sample(torch.tensor([[0.0, 2.0, 1.0], [9.0, 0.0, 0.0]]), temperature=0)
         tensor([1, 0])
 
-    Chapter: transformers, in the part on sequences.
+    Chapter: :doc:`/sequences/transformers`.
     """
     if temperature < 0:
         raise ValueError(f"sample: expected a temperature of at least 0, got {temperature}")

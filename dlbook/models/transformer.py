@@ -6,7 +6,7 @@ positions. The encoder's positions look at all of each other; the decoder's at t
 and at the encoder's output, the *memory*. What the decoder is given is the target, shifted by one:
 a token of beginning first, and so its scores at each position are for the next token.
 
-Chapter: transformers, in the part on sequences.
+Chapter: :doc:`/sequences/transformers`.
 """
 
 import math
@@ -70,7 +70,7 @@ class Transformer(nn.Module):
         >>> model(torch.tensor([[3, 1, 4, 1]]), torch.tensor([[0, 5, 9]])).shape
         torch.Size([1, 3, 12])
 
-    Chapter: transformers, in the part on sequences.
+    Chapter: :doc:`/sequences/transformers`.
     """
 
     def __init__(

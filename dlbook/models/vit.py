@@ -8,7 +8,7 @@ Nothing but the cut into patches and the table of positions knows that there are
 It is the network of Dosovitskiy and others, "An image is worth 16x16 words" (2021), under
 torchvision's names, whose weights load.
 
-Chapter: transformers, in the part on sequences.
+Chapter: :doc:`/sequences/transformers`.
 """
 
 import math
@@ -52,7 +52,7 @@ class ViTBlock(nn.Module):
         >>> ViTBlock(2, 8, 16)(torch.randn(5, 3, 8)).shape
         torch.Size([5, 3, 8])
 
-    Chapter: transformers, in the part on sequences.
+    Chapter: :doc:`/sequences/transformers`.
     """
 
     def __init__(
@@ -147,7 +147,7 @@ class VisionTransformer(nn.Module):
         >>> model(torch.randn(5, 3, 8, 8)).shape, model.encoder.pos_embedding.shape
         (torch.Size([5, 3]), torch.Size([1, 5, 6]))
 
-    Chapter: transformers, in the part on sequences.
+    Chapter: :doc:`/sequences/transformers`.
     """
 
     def __init__(
@@ -223,7 +223,7 @@ def vit_b_16(*, image_size: int = 224, **kwargs: Any) -> VisionTransformer:
         >>> f"{sum(p.numel() for p in model.parameters()):,}"
         '86,567,656'
 
-    Chapter: transformers, in the part on sequences.
+    Chapter: :doc:`/sequences/transformers`.
     """
     model: VisionTransformer = _vit(image_size, 16, 12, 12, 768, **kwargs)
     return model
@@ -241,7 +241,7 @@ def vit_b_32(*, image_size: int = 224, **kwargs: Any) -> VisionTransformer:
         ...     vit_b_32().encoder.pos_embedding.shape
         torch.Size([1, 50, 768])
 
-    Chapter: transformers, in the part on sequences.
+    Chapter: :doc:`/sequences/transformers`.
     """
     model: VisionTransformer = _vit(image_size, 32, 12, 12, 768, **kwargs)
     return model
@@ -259,7 +259,7 @@ def vit_l_16(*, image_size: int = 224, **kwargs: Any) -> VisionTransformer:
         ...     len(vit_l_16().encoder.layers)
         24
 
-    Chapter: transformers, in the part on sequences.
+    Chapter: :doc:`/sequences/transformers`.
     """
     model: VisionTransformer = _vit(image_size, 16, 24, 16, 1024, **kwargs)
     return model

@@ -76,7 +76,7 @@ class MultiheadAttention(nn.Module):
         >>> y.shape, weights.shape
         (torch.Size([5, 3, 8]), torch.Size([5, 3, 3]))
 
-    Chapter: transformers, in the part on sequences.
+    Chapter: :doc:`/sequences/transformers`.
     """
 
     in_proj_weight: Parameter | None
@@ -452,7 +452,7 @@ class SinusoidalEncoding(nn.Module):
         tensor([[[0.0000, 1.0000, 0.0000, 1.0000],
                  [0.8415, 0.5403, 0.0100, 0.9999]]])
 
-    Chapter: transformers, in the part on sequences.
+    Chapter: :doc:`/sequences/transformers`.
     """
 
     waves: Tensor
@@ -512,7 +512,7 @@ class LearnedEncoding(nn.Module):
         >>> LearnedEncoding(16, 4)(torch.zeros(5, 3, 4)).shape
         torch.Size([5, 3, 4])
 
-    Chapter: transformers, in the part on sequences.
+    Chapter: :doc:`/sequences/transformers`.
     """
 
     def __init__(
@@ -566,7 +566,7 @@ class RotaryEmbedding(nn.Module):
         tensor([[1.0000, 0.0000],
                 [0.5403, 0.8415]])
 
-    Chapter: transformers, in the part on sequences.
+    Chapter: :doc:`/sequences/transformers`.
     """
 
     def __init__(self, dim: int, base: float = 10_000.0) -> None:

@@ -1,6 +1,6 @@
 """The layers of a transformer: attention and a feed-forward network, each beside a shortcut.
 
-Chapter: transformers, in the part on sequences.
+Chapter: :doc:`/sequences/transformers`.
 """
 
 import copy
@@ -76,7 +76,7 @@ class TransformerEncoderLayer(nn.Module):
         >>> layer(torch.randn(5, 3, 8)).shape
         torch.Size([5, 3, 8])
 
-    Chapter: transformers, in the part on sequences.
+    Chapter: :doc:`/sequences/transformers`.
     """
 
     def __init__(
@@ -167,7 +167,7 @@ class TransformerDecoderLayer(nn.Module):
         >>> layer(torch.randn(5, 3, 8), torch.randn(5, 7, 8), tgt_is_causal=True).shape
         torch.Size([5, 3, 8])
 
-    Chapter: transformers, in the part on sequences.
+    Chapter: :doc:`/sequences/transformers`.
     """
 
     def __init__(
@@ -284,7 +284,7 @@ class TransformerEncoder(nn.Module):
         >>> encoder(torch.randn(5, 3, 8)).shape
         torch.Size([5, 3, 8])
 
-    Chapter: transformers, in the part on sequences.
+    Chapter: :doc:`/sequences/transformers`.
     """
 
     def __init__(
@@ -330,7 +330,7 @@ class TransformerDecoder(nn.Module):
         >>> decoder(torch.randn(5, 3, 8), torch.randn(5, 7, 8)).shape
         torch.Size([5, 3, 8])
 
-    Chapter: transformers, in the part on sequences.
+    Chapter: :doc:`/sequences/transformers`.
     """
 
     def __init__(

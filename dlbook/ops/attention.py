@@ -666,7 +666,7 @@ def scaled_dot_product_attention(
         tensor([[2.],
                 [1.]])
 
-    Chapter: transformers, in the part on sequences.
+    Chapter: :doc:`/sequences/transformers`.
     """
     name = "scaled_dot_product_attention"
     _check(name, dropout_p)
@@ -730,7 +730,7 @@ def blockwise_attention(
         >>> bool((y - scaled_dot_product_attention(q, k, v, is_causal=True)).abs().max() < 1e-5)
         True
 
-    Chapter: transformers, in the part on sequences.
+    Chapter: :doc:`/sequences/transformers`.
     """
     name = "blockwise_attention"
     if block_size < 1:
@@ -772,7 +772,7 @@ def attention_weights(
         tensor([[1.0000, 0.0000],
                 [0.5000, 0.5000]])
 
-    Chapter: transformers, in the part on sequences.
+    Chapter: :doc:`/sequences/transformers`.
     """
     query, key, _, attn_mask = _checked("attention_weights", query, key, None, attn_mask)
     q, k, mask = map(_long, (query, key, attn_mask))
@@ -931,7 +931,7 @@ def sinusoidal_encoding(
         tensor([[0.0000, 1.0000, 0.0000, 1.0000],
                 [0.8415, 0.5403, 0.0100, 0.9999]])
 
-    Chapter: transformers, in the part on sequences.
+    Chapter: :doc:`/sequences/transformers`.
     """
     name = "sinusoidal_encoding"
     sines, cosines = _angles(name, _positions(name, positions), dim, base, dtype)
@@ -985,7 +985,7 @@ def rotary_embedding(
         tensor([[1.0000, 0.0000],
                 [0.5403, 0.8415]])
 
-    Chapter: transformers, in the part on sequences.
+    Chapter: :doc:`/sequences/transformers`.
     """
     name = "rotary_embedding"
     if len(input.shape) < 2:

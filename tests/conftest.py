@@ -12,8 +12,9 @@ os.environ.pop("DISPLAY", None)
 
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,10 +25,33 @@ ROOT = Path(__file__).resolve().parents[1]
 # wrong types to see them refused in words, is marked `untyped` and runs with DLBOOK_TYPECHECK=0.
 TYPED = os.environ.setdefault("DLBOOK_TYPECHECK", "1") == "1"
 if TYPED:
-    from jaxtyping import install_import_hook
+    import jaxtyping
 
+    with_shapes = jaxtyping.jaxtyped
+
+    def jaxtyped(*, typechecker: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """The decorator that the hook writes above every function and class, at its real price.
+
+        jaxtyping binds the arguments of every call anew, for shapes that few functions speak of:
+        beartype alone checks the others. A function within a function would be decorated again at
+        every call of the outer one, a millisecond each time: it is left as it is, which loses only
+        what mypy reads too, as none of them speaks of shapes.
+        """
+
+        def decorate(made: Any) -> Any:
+            shaped = "jaxtyping." in repr(made.__annotations__)
+            if "<locals>" in made.__qualname__:
+                assert not shaped, f"{made.__qualname__}: no shapes within a function: not checked"
+                return made
+            if isinstance(made, type) or shaped:
+                return with_shapes(typechecker=typechecker)(made)
+            return typechecker(made)
+
+        return decorate
+
+    jaxtyping.jaxtyped = jaxtyped
     # A whole number will do where a float is asked for, as in PEP 484.
-    install_import_hook(
+    jaxtyping.install_import_hook(
         "dlbook", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
     )
 

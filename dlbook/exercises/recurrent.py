@@ -620,7 +620,7 @@ parity = Exercise(
     kind="extend",
     effort=3,
     statement=r"""
-    After each bit of a series: is the number of ones so far odd? Trained networks learn it for the lengths they have seen. Set the
+    After each bit of a series: is the number of ones so far odd? Set the
     weights of a network with two rectifiers, $h_t = \max(0, W h_{t-1} + u\,x_t + b)$ with $h_0 = 0$ and the output
     $y_t = v^\top h_t$, so that $y_t$ is exactly 1 or 0, for series of any length. Answer with `W`, `u`, `b` and `v` as tensors of the shapes
     (2, 2), (2,), (2,) and (2,).

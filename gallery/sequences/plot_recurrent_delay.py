@@ -53,8 +53,8 @@ tables = {
 # %%
 
 # sphinx_gallery_alt = "Two tables of losses, delays 2 to 4 in the rows, blocks of 2 to 8 steps in"
-# sphinx_gallery_alt = "the columns. At rate 0.01 cells left of a stair line are dark and read 0.5 to"
-# sphinx_gallery_alt = "0.7, right of it white. At rate 0.001 all are light."
+# sphinx_gallery_alt = "the columns. At rate 0.01 cells left of a stair line are dark and read 0.5"
+# sphinx_gallery_alt = "to 0.7, right of it white. At rate 0.001 all are light."
 figure, axes = plt.subplots(2, 1, figsize=(5.2, 5.4), sharex=True)
 for ax, (rate, loss) in zip(axes, tables.items()):
     ax.imshow(loss, cmap="Greys", vmin=0, vmax=1.4, aspect="auto")
@@ -79,7 +79,7 @@ assert (tables[0.001] < 0.35).float().mean() > 0.8  # at the smaller rate on eit
 
 # %%
 # **What to notice.** At the larger rate guessing costs about as much as the answers left of the
-# line: no gradient connects them with the bit that they need. At the smaller rate most of them are
+# line: no gradient connects them with the bit that they need. At the smaller rate all of them are
 # learned all the same. A state that nobody trained holds a weak echo of the last bits, and it is
 # handed on from block to block; a short gradient can strengthen what is there, if the steps are
 # small enough not to lose it first.

@@ -1,12 +1,16 @@
-"""What the chapter on recurrent networks doesn't run on its page: its claims over five seeds."""
+"""What the chapter on recurrent networks doesn't run on its page: its claims over five seeds.
+
+Optimisers and losses are PyTorch's: it is the networks that are on trial.
+"""
 
 import math
 
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from dlbook import init, models, ops, optim
+from dlbook import init, models, ops
 from dlbook.data import sequences
 
 F64 = torch.float64
@@ -23,18 +27,18 @@ def series(examples: int, length: int, last: int, seed: int) -> tuple[Tensor, Te
 
 def adding_error(length: int, last: int, seed: int) -> float:
     x, y = series(2000, length, last, 2 * seed)
-    unseen = series(1000, length, last, 2 * seed + 1)
+    unseen = series(600, length, last, 2 * seed + 1)
     torch.manual_seed(seed)
     model = models.ManyToOne(2, 32, 1)
-    optimizer = optim.Adam(model.parameters(), lr=0.01)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     for _ in range(400):
         batch = torch.randint(len(x), (50,))
         optimizer.zero_grad()
-        ops.mse_loss(model(x[batch]), y[batch]).backward()
-        optim.clip_grad_norm_(model.parameters(), 1.0)
+        functional.mse_loss(model(x[batch]), y[batch]).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
     with torch.no_grad():
-        return float(ops.mse_loss(model(unseen[0]), unseen[1]))
+        return float(functional.mse_loss(model(unseen[0]), unseen[1]))
 
 
 @pytest.mark.slow
@@ -51,12 +55,12 @@ def echo_loss(delay: int, block: int, rate: float, seed: int, length: int = 2400
     bits = torch.randint(2, (20, length + delay))
     x, y = 2.0 * bits[:, delay:, None] - 1, bits[:, :-delay]
     model = models.ManyToManyAligned(1, 32, 2)
-    optimizer = optim.Adam(model.parameters(), lr=rate)
+    optimizer = torch.optim.Adam(model.parameters(), lr=rate)
     state, losses = None, []
     for begin in range(0, length - block + 1, block):
         states, state = model.rnn(x[:, begin : begin + block], state)
         scores = model.head(states).flatten(0, 1)
-        loss = ops.cross_entropy(scores, y[:, begin : begin + block].flatten())
+        loss = functional.cross_entropy(scores, y[:, begin : begin + block].flatten())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -79,17 +83,17 @@ def echo_descent(bound: float, length: int, seed: int, delay: int = 2) -> float:
     torch.manual_seed(seed)
     model = models.ManyToManyAligned(1, 32, 2)
     init.normal_(model.rnn.weight_hh_l0, std=2 / 32**0.5)
-    optimizer = optim.SGD(model.parameters(), lr=1.0)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
     bits = torch.randint(2, (2400, length))
 
     def loss_of(part: Tensor) -> Tensor:
         scores = model(2.0 * part[..., None] - 1)[:, delay:]
-        return ops.cross_entropy(scores.flatten(0, 1), part[:, :-delay].flatten())
+        return functional.cross_entropy(scores.flatten(0, 1), part[:, :-delay].flatten())
 
-    for _ in range(200):
+    for _ in range(150):
         optimizer.zero_grad()
         loss_of(bits[torch.randint(2000, (20,))]).backward()
-        optim.clip_grad_norm_(model.parameters(), bound)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), bound)
         optimizer.step()
     with torch.no_grad():
         return loss_of(bits[2000:]).item()

@@ -21,6 +21,8 @@ from dlbook.models import (
 from dlbook.optim import Adam
 
 LAYERS = [nn.RNN, nn.LSTM, nn.GRU]
+# Annotations, checked at every step, take longer than the step. One step of each is checked below.
+learns = pytest.mark.untyped
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -144,6 +146,7 @@ def test_bad_wishes(kwargs: dict[str, Any], message: str) -> None:
         CharRNN(4, 3).generate(call.pop("prompt"), call.pop("length"), **call)
 
 
+@learns
 @pytest.mark.parametrize("layer", LAYERS)
 def test_it_learns_a_text_by_truncated_pieces(layer: Any) -> None:
     """A period of seven, read in pieces of three: the state tells what comes next."""
@@ -175,6 +178,43 @@ def codes(x: Tensor) -> Tensor:
     return ops.one_hot(x, 2).float()
 
 
+@pytest.mark.parametrize("layer", [nn.RNN, nn.GRU])
+def test_a_step_of_training_and_a_text_of_each(layer: Any) -> None:
+    """Every parameter gets a gradient, and what is written stays inside the vocabulary."""
+    torch.manual_seed(0)
+    x, lengths = torch.rand(3, 4, 2), torch.tensor([4, 1, 2])
+    tokens, source = torch.randint(3, 7, (3, 5)), torch.randint(1, 6, (3, 4))
+    one, many = OneToMany(2, 8, 7, 6, layer), ManyToManyUnaligned(6, 8, 7, 6, layer)
+    char, last = CharRNN(7, 5, layer, 3), ManyToOne(2, 8, 7, layer)
+    each = ManyToManyAligned(2, 8, 7, layer, bidirectional=True)
+    plain = OneToOne(2, 8, 7)
+    outputs: list[tuple[torch.nn.Module, Tensor, tuple[int, ...]]] = [
+        (plain, plain(x[:, 0]), (3, 7)),
+        (last, last(x, lengths), (3, 7)),
+        (each, each(x), (3, 4, 7)),
+        (one, one(x[:, 0], tokens), (3, 5, 7)),
+        (many, many(source, tokens, lengths), (3, 5, 7)),
+        (char, char(tokens)[0], (3, 5, 7)),
+    ]
+    for model, y, shape in outputs:
+        assert y.shape == shape
+        target = torch.randint(7, (math.prod(shape[:-1]),))
+        ops.cross_entropy(y.reshape(-1, 7), target).backward()
+        gradients = [p.grad for p in model.parameters()]
+        assert gradients
+        assert all(g is not None and g.isfinite().all() for g in gradients)
+        Adam(model.parameters(), lr=0.01).step()
+    for written in (
+        one.write(x[:, 0], max_length=4),
+        many.write(source, lengths, max_length=4),
+        char.eval().generate(tokens, 4),
+    ):
+        assert written.shape[0] == 3
+        assert written.shape[1] <= 4
+        assert ((written >= 0) & (written < 7)).all()
+
+
+@learns
 def test_one_to_one_learns_exclusive_or() -> None:
     torch.manual_seed(0)
     model = OneToOne(2, 8, 2)
@@ -184,6 +224,7 @@ def test_one_to_one_learns_exclusive_or() -> None:
     assert torch.equal(model(x).argmax(1), y)
 
 
+@learns
 def test_many_to_one_learns_which_came_first_in_series_of_any_length() -> None:
     torch.manual_seed(0)
     model = ManyToOne(2, 16, 2, nn.GRU)
@@ -201,6 +242,7 @@ def test_many_to_one_learns_which_came_first_in_series_of_any_length() -> None:
     assert (model(x, lengths).argmax(1) == y).float().mean() == 1
 
 
+@learns
 def test_many_to_many_learns_the_running_parity() -> None:
     torch.manual_seed(1)
     model = ManyToManyAligned(2, 16, 2, nn.GRU)
@@ -215,6 +257,7 @@ def test_many_to_many_learns_the_running_parity() -> None:
     assert (model(codes(x)).argmax(2) == x.cumsum(1) % 2).float().mean() > 0.99
 
 
+@learns
 def test_only_both_ways_know_what_is_to_come() -> None:
     """The target is the next bit: nobody can know it who reads forwards."""
     shares = []
@@ -233,6 +276,7 @@ def test_only_both_ways_know_what_is_to_come() -> None:
     assert shares[1] > 0.99
 
 
+@learns
 def test_one_to_many_counts_down_from_what_it_is_told() -> None:
     """From 3: 3 2 1 stop, so its length is its own."""
     torch.manual_seed(0)
@@ -251,6 +295,7 @@ def test_one_to_many_counts_down_from_what_it_is_told() -> None:
         model.write(torch.eye(5), max_length=0)
 
 
+@learns
 def test_many_to_many_of_other_lengths_leaves_out_what_repeats() -> None:
     """3 3 4 4 4 is written 3 4: output and input differ in length."""
     torch.manual_seed(0)

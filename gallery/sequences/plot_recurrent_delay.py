@@ -19,7 +19,7 @@ plot.use_style()
 
 # %%
 # All runs of a table read the same number of steps, so that short blocks take more steps of the
-# optimiser. The smaller rate gets twice as many.
+# optimiser. The smaller rate gets half as many again.
 
 SERIES = 20
 DELAYS, BLOCKS = (2, 3, 4), (2, 3, 4, 5, 8)
@@ -47,13 +47,13 @@ def echo(delay, block, rate, length):
 
 tables = {
     rate: torch.tensor([[echo(d, k, rate, length) for k in BLOCKS] for d in DELAYS])
-    for rate, length in ((0.01, 1200), (0.001, 2400))
+    for rate, length in ((0.01, 800), (0.001, 1200))
 }
 
 # %%
 
 # sphinx_gallery_alt = "Two tables of losses, delays 2 to 4 in the rows, blocks of 2 to 8 steps in"
-# sphinx_gallery_alt = "the columns. At rate 0.01 cells left of a stair line are dark and read 0.5"
+# sphinx_gallery_alt = "the columns. At rate 0.01 cells left of a stair line are dark and read 0.6"
 # sphinx_gallery_alt = "to 0.7, right of it white. At rate 0.001 all are light."
 figure, axes = plt.subplots(2, 1, figsize=(5.2, 5.4), sharex=True)
 for ax, (rate, loss) in zip(axes, tables.items()):

@@ -49,7 +49,7 @@ def trained(positions, seed):
     optimizer = AdamW([p for p in model.parameters() if p.requires_grad], lr=RATE)
     generator = torch.Generator().manual_seed(seed)
     for step in range(STEPS):
-        chosen = split.train.take(torch.randint(len(split.train), (64,), generator=generator))
+        chosen = split.train.take(torch.randint(len(split.train), (48,), generator=generator))
         falling = (STEPS - step) / (STEPS / 2)
         optimizer.param_groups[0]["lr"] = RATE * min((step + 1) / 20, 1, falling)
         optimizer.zero_grad()

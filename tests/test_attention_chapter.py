@@ -1,0 +1,139 @@
+"""What the chapter on attention says, beyond what its page computes."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from dlbook import ops
+from dlbook.data import dates
+from dlbook.models.seq2seq import Seq2Seq
+from dlbook.optim import Adam
+
+LETTERS, LONGEST = 8, 12
+
+
+def strings(length: int, count: int, draws: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    source = 3 + torch.randint(LETTERS, (count, length), generator=draws)
+    edge = torch.ones(count, 1, dtype=torch.int64)
+    return source, torch.full((count,), length), torch.cat([edge, source, 2 * edge], 1)
+
+
+def batches(updates: int, seed: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    draws = torch.Generator().manual_seed(seed)
+    for _ in range(updates):
+        length = int(torch.randint(1, LONGEST + 1, (), generator=draws))
+        yield strings(length, 64, draws)
+
+
+class OneVector(Seq2Seq):
+    """As on the page: the decoder has the two last states to look at, and nothing else."""
+
+    def encode(self, source: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        memory, state, hidden = super().encode(source, lengths)
+        size = memory.shape[-1] // 2
+        forwards = memory[torch.arange(len(memory)), lengths - 1, :size]
+        both = torch.cat([forwards, memory[:, 0, size:]], -1)[:, None]
+        return both, state, torch.zeros_like(hidden[:, :1])
+
+
+def learn(model: Any, parts: Any, updates: int, rate: float = 0.01) -> Any:
+    optimizer = Adam(model.parameters(), lr=rate)
+    for update, part in enumerate(parts):
+        for group in optimizer.param_groups:
+            group["lr"] = rate * min((update + 1) / 30, 1, 2 * (1 - update / updates))
+        loss = model.loss(*part)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+    return model.eval()
+
+
+def copier(kind: Any, seed: int, updates: int, rate: float) -> Any:
+    torch.manual_seed(seed)
+    model = kind(3 + LETTERS, 3 + LETTERS, 16, 32, 32)
+    return learn(model, batches(updates, seed), updates, rate)
+
+
+def marks(model: Any, length: int, count: int) -> tuple[Tensor, Tensor]:
+    """Right or not, with the right tokens before and with the model's own: (N, T) each."""
+    source, lengths, target = strings(length, count, torch.Generator().manual_seed(7))
+    want = target[:, 1:]
+    with torch.no_grad():
+        forced = model(source, lengths, target).argmax(-1)
+    free = model.greedy(source, lengths, max_length=length + 1).tokens
+    free = torch.nn.functional.pad(free, (0, length + 1 - free.shape[1]))
+    return forced == want, free == want
+
+
+def test_a_push_is_the_weight_times_the_lead_over_the_context() -> None:
+    """The last line of the way back through softmax, against the tape of PyTorch."""
+    draws = torch.Generator().manual_seed(0)
+    h = torch.randn(5, 4, generator=draws, dtype=torch.float64)
+    c_bar = torch.randn(4, generator=draws, dtype=torch.float64)
+    z = torch.randn(5, generator=draws, dtype=torch.float64, requires_grad=True)
+    p = torch.softmax(z, 0)
+    c = p @ h
+    (found,) = torch.autograd.grad(c @ c_bar, z)
+    torch.testing.assert_close(found, p * ((h - c) @ c_bar), atol=1e-14, rtol=0)
+    assert abs(float(found.sum())) < 1e-14
+
+
+def test_a_single_position_has_the_weight_one() -> None:
+    draws = torch.Generator().manual_seed(0)
+    query, key = (torch.randn(2, n, 3, generator=draws) for n in (4, 1))
+    weight, matrix = torch.randn(6, generator=draws), torch.randn(6, 3, generator=draws)
+    read, p = ops.additive_attention(query, key, key, weight, matrix, matrix)
+    assert bool((p == 1).all())
+    torch.testing.assert_close(read, key.expand(2, 4, 3))
+
+
+def test_the_network_with_one_vector_is_blind_to_the_middle_states() -> None:
+    """It sees what the encoder's last states tell, and of those only."""
+    torch.manual_seed(0)
+    model = OneVector(11, 11, 4, 6, 5).double().eval()
+    source, lengths, _ = strings(7, 3, torch.Generator().manual_seed(0))
+    memory, _, hidden = model.encode(source, lengths)
+    whole, _, _ = Seq2Seq.encode(model, source, lengths)
+    assert memory.shape == (3, 1, 12) and not bool(hidden.any())
+    assert torch.equal(memory[:, 0], torch.cat([whole[:, -1, :6], whole[:, 0, 6:]], -1))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_both_ways_of_writing_make_their_first_mistake_together(seed: int) -> None:
+    """Networks after a few updates: some strings right, most wrong."""
+    model = copier(Seq2Seq, seed, 25, 0.01)
+    for length in (1, 2, 3):
+        forced, free = marks(model, length, 200)
+        assert torch.equal(forced.all(1), free.all(1))
+        assert torch.equal((~forced).float().argmax(1), (~free).float().argmax(1))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("updates", "rate"), [(1500, 0.01), (500, 0.004), (500, 0.02)])
+def test_one_vector_falls_short_with_more_updates_and_other_rates(
+    updates: int, rate: float
+) -> None:
+    model = copier(OneVector, 0, updates, rate)
+    assert float(marks(model, LONGEST, 500)[1].all(1).float().mean()) < 0.7
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_dates_are_read_in_every_seed() -> None:
+    data = dates.load(examples=(20_000, 500, 1000))
+    shares = []
+    for seed in range(5):
+        torch.manual_seed(seed)
+        model = Seq2Seq(len(data.written), len(data.iso), 16, 48, 32)
+        parts = data.train.batches(64, torch.Generator().manual_seed(seed))
+        learn(model, parts, math.ceil(20_000 / 64))
+        found = model.greedy(data.test.source, data.test.lengths, max_length=12)
+        told = data.iso.decode(found.tokens)
+        shares.append(sum(a == b for a, b in zip(told, data.test.isos, strict=True)) / 1000)
+    assert min(shares) >= 0.95, shares

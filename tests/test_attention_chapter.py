@@ -99,7 +99,8 @@ def test_the_network_with_one_vector_is_blind_to_the_middle_states() -> None:
     source, lengths, _ = strings(7, 3, torch.Generator().manual_seed(0))
     memory, _, hidden = model.encode(source, lengths)
     whole, _, _ = Seq2Seq.encode(model, source, lengths)
-    assert memory.shape == (3, 1, 12) and not bool(hidden.any())
+    assert memory.shape == (3, 1, 12)
+    assert not bool(hidden.any())
     assert torch.equal(memory[:, 0], torch.cat([whole[:, -1, :6], whole[:, 0, 6:]], -1))
 
 

@@ -54,9 +54,10 @@ assert sum(right) / len(right) > 0.9
 
 # %%
 
-# sphinx_gallery_alt = "Five grids, one below the other. Dark fields lead from what is written, the"
-# sphinx_gallery_alt = "rows, to what is read, the columns. Rows of the year are dark in the columns of"
-# sphinx_gallery_alt = "the year, on the right in four grids and on the left in the Hungarian one."
+# sphinx_gallery_alt = "Five grids, one below the other. Dark fields lead from what is written,"
+# sphinx_gallery_alt = "the rows, to what is read, the columns. Rows of the year are dark in the"
+# sphinx_gallery_alt = "columns of the year, on the right in four grids and on the left in the"
+# sphinx_gallery_alt = "Hungarian one."
 day = next(d for d in dates.days("test") if d.year == 1995 and d.month == 8 and d.day > 12)
 figure, axes = plt.subplots(5, 1, figsize=(5.6, 12.5))
 for ax, place in zip(axes, PLACES):

@@ -81,8 +81,8 @@ with torch.no_grad():
 
 # %%
 
-# sphinx_gallery_alt = "Four curves over lengths from 1 to 10. Three fall, the narrower the vector the"
-# sphinx_gallery_alt = "earlier. That of attention stays near 1."
+# sphinx_gallery_alt = "Four curves over lengths from 1 to 10. Three fall, the narrower the vector"
+# sphinx_gallery_alt = "the earlier. That of attention stays near 1."
 figure, ax = plt.subplots(figsize=(5.6, 4.0))
 for (name, share), marker in zip(shares.items(), plot.MARKERS):
     ax.plot(lengths, share, marker=marker, label=name)

@@ -15,8 +15,8 @@ from dlbook import ops, plot
 plot.use_style()
 
 # %%
-# A store of eight entries, each with a key and a value. The query is the key of the third entry with
-# noise on it. Scores are products of query and keys.
+# A store of eight entries, each with a key and a value. The query is the key of the third entry,
+# with noise on it. Scores are products of query and keys.
 
 draws = torch.Generator().manual_seed(3)
 keys = torch.nn.functional.normalize(torch.randn(8, 16, generator=draws).double(), dim=1)
@@ -46,9 +46,10 @@ weights = torch.stack(weights)
 
 # %%
 
-# sphinx_gallery_alt = "Two panels over a logarithmic axis. Above, eight weights start together at an"
-# sphinx_gallery_alt = "eighth and part; one rises to 1. Below, what is read goes from the mean of"
-# sphinx_gallery_alt = "3.5 to 2, and the gradient of the scores falls steeply to nothing at the right."
+# sphinx_gallery_alt = "Two panels over a logarithmic axis. Above, eight weights start together at"
+# sphinx_gallery_alt = "an eighth and part; one rises to 1. Below, what is read goes from the mean"
+# sphinx_gallery_alt = "of 3.5 to 2, and the gradient of the scores falls steeply to nothing at"
+# sphinx_gallery_alt = "the right."
 figure, (above, below) = plt.subplots(2, 1, figsize=(5.4, 6.2), sharex=True)
 for j in range(8):
     above.plot(

@@ -35,7 +35,6 @@ EXEMPT = {
     "dlbook/data/idx.py": "a file format, not what the book teaches",
     "dlbook/data/mnist.py": "taught by a chapter of Part III that is yet to be written",
     "dlbook/models/glove.py": "taught by a chapter of Part IV that is yet to be written",
-    "dlbook/models/seq2seq.py": "taught by a chapter of Part IV that is yet to be written",
     "dlbook/models/word2vec.py": "taught by a chapter of Part IV that is yet to be written",
     "dlbook/data/dates.py": "taught by a chapter of Part IV that is yet to be written",
     "dlbook/data/facts.py": "taught by a chapter of Part IV that is yet to be written",

@@ -9,7 +9,7 @@ The paper is Bahdanau, Cho and Bengio, "Neural machine translation by jointly le
 translate", *International Conference on Learning Representations* (2015). Where this departs from
 it, :class:`Seq2Seq` says so.
 
-Chapter: attention, in the part on sequences.
+Chapter: :doc:`/sequences/attention`.
 """
 
 from collections.abc import Callable, Sequence
@@ -68,7 +68,7 @@ class BidirectionalEncoder(nn.Module):
         >>> memory.shape, state.shape, int(memory[1, 2].count_nonzero())
         (torch.Size([2, 3, 12]), torch.Size([2, 6]), 0)
 
-    Chapter: attention, in the part on sequences.
+    Chapter: :doc:`/sequences/attention`.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class AttentionDecoder(nn.Module):
         >>> logits.shape, weights.shape
         (torch.Size([2, 4, 10]), torch.Size([2, 4, 3]))
 
-    Chapter: attention, in the part on sequences.
+    Chapter: :doc:`/sequences/attention`.
     """
 
     def __init__(
@@ -230,7 +230,7 @@ class Seq2Seq(nn.Module):
         >>> model(source, lengths, target).shape
         torch.Size([2, 3, 10])
 
-    Chapter: attention, in the part on sequences.
+    Chapter: :doc:`/sequences/attention`.
     """
 
     def __init__(
@@ -466,7 +466,7 @@ def beam_search(
         >>> beam_search(step, [torch.zeros(1)], beam_size=2, max_length=3, length_power=0).tokens
         tensor([[3, 3, 3]])
 
-    Chapter: attention, in the part on sequences.
+    Chapter: :doc:`/sequences/attention`.
     """
     _at_least_one("beam_search", beam_size=beam_size, max_length=max_length)
     batch, device = len(state[0]), state[0].device
@@ -485,7 +485,7 @@ def beam_search(
             total = log_p.new_full((batch, beam_size), -torch.inf)
             total[:, 0] = 0
             looked = weights.new_empty(batch, beam_size, 0, weights.shape[-1])
-            best = _Best(batch, max_length, weights.shape[-1], padding, log_p)
+            best = _Best(batch, max_length, padding, log_p, weights)
         size = log_p.shape[-1]
         candidates = (total.unsqueeze(2) + log_p.reshape(batch, beam_size, size)).flatten(1)
         total, chosen = candidates.topk(beam_size, 1)  # sorted, the best first
@@ -512,11 +512,13 @@ def beam_search(
 class _Best:
     """The best text so far for each source."""
 
-    def __init__(self, batch: int, length: int, size: int, padding: int, like: Tensor) -> None:
-        self.score = like.new_full((batch,), -torch.inf)
-        self.tokens = torch.full((batch, length), padding, device=like.device)
-        self.looked = like.new_zeros(batch, length, size)
-        self.length = torch.zeros(batch, dtype=torch.int64, device=like.device)
+    def __init__(
+        self, batch: int, length: int, padding: int, log_p: Tensor, weights: Tensor
+    ) -> None:
+        self.score = log_p.new_full((batch,), -torch.inf)
+        self.tokens = torch.full((batch, length), padding, device=log_p.device)
+        self.looked = weights.new_zeros(batch, length, weights.shape[-1])
+        self.length = torch.zeros(batch, dtype=torch.int64, device=log_p.device)
         self.padding = padding
 
     def take(self, score: Tensor, tokens: Tensor, looked: Tensor) -> None:

@@ -341,7 +341,7 @@ class AdditiveAttention(nn.Module):
         >>> y.shape, weights.shape
         (torch.Size([5, 1, 4]), torch.Size([5, 1, 7]))
 
-    Chapter: attention, in the part on sequences.
+    Chapter: :doc:`/sequences/attention`.
     """
 
     bias: Parameter | None

@@ -843,7 +843,7 @@ def additive_attention(
         >>> y.tolist(), p.round(decimals=6).tolist()
         ([[1.0]], [[1.0, 0.0]])
 
-    Chapter: attention, in the part on sequences.
+    Chapter: :doc:`/sequences/attention`.
     """
     name = "additive_attention"
     a = query if query_weight is None else _projected(name, "query", query, query_weight, bias)

@@ -20,7 +20,7 @@ plot.use_style()
 # Dates in their long form, in five locales. Training, validation and test have different days.
 
 PLACES = ("en_US", "es", "hu", "ru", "tr")
-COUNT, BATCH, RATE = 9600, 32, 0.01
+COUNT, BATCH, RATE = 7200, 32, 0.01
 data = dates.load(locales=PLACES, forms=("long",), examples=(COUNT, 500, 500))
 for place in PLACES:
     row = data.train.locales.index(place)

@@ -179,7 +179,10 @@ leaky = Exercise(
     A *leaky* network keeps a share of its state and renews the rest,
 
     $$
-    h_t = (1 - \alpha)\,h_{t-1} + \alpha\tanh(W h_{t-1} + v_t) ,
+    \begin{aligned}
+    q_t &= \tanh(W h_{t-1} + v_t) ,\\
+    h_t &= (1 - \alpha)\,h_{t-1} + \alpha\,q_t ,
+    \end{aligned}
     $$
 
     where $v_t$ is what the input contributes. For one series, the cotangents $\bar y_t$ that the outputs $h_t$ receive

@@ -148,7 +148,7 @@ def test_no_rate_brings_the_simple_network_off_the_plain_in_so_many_updates() ->
     """A list that goes beyond the page's, and PyTorch's start as well as an orthogonal one."""
     found = [
         error_after(nn.RNN, rate, 0, orthogonal=orthogonal)
-        for rate in (0.001, 0.003, 0.03)
+        for rate in (0.001, 0.003, 0.01, 0.03)
         for orthogonal in (False, True)
     ]
     assert sum(e < sequences.ADDING_CHANCE / 2 for e in found) <= 1
@@ -167,3 +167,15 @@ def test_eight_more_seeds_leave_the_order_but_not_the_certainty() -> None:
     assert 1 <= shelf < biases
     assert biases >= 6
     assert solved(nn.GRU, 0.1) >= 7
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rate", [0.01, 0.1])
+def test_the_order_does_not_hang_on_the_rate(rate: float) -> None:
+    """The page's seeds, at rates on both sides of the one the LSTMs have there."""
+    half = sequences.ADDING_CHANCE / 2
+    shelf, biases = (
+        sum(error_after(nn.LSTM, rate, seed, scales=scales) < half for seed in range(4))
+        for scales in (False, True)
+    )
+    assert shelf < biases

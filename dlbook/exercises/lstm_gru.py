@@ -164,7 +164,7 @@ def bias_of_e(k):
     return -math.log(math.expm1(1 / k))
 
 
-peephole = Exercise(
+coupled = Exercise(
     "lstm-gru.coupled",
     "One gate for two",
     kind="derive",
@@ -183,7 +183,7 @@ peephole = Exercise(
 )
 
 
-@peephole.stub
+@coupled.stub
 def coupled_back(c_bar, a, c, g):
     """Return the cotangents of a, c and g.
 
@@ -195,7 +195,7 @@ def coupled_back(c_bar, a, c, g):
     """
 
 
-@peephole.reference
+@coupled.reference
 def coupled_back_reference(c_bar, a, c, g):
     # c' = g + f (c - g): its derivative by f is c - g, by c it is f, by g it is 1 - f.
     # And f = sigma(a) has the slope f (1 - f).
@@ -203,25 +203,25 @@ def coupled_back_reference(c_bar, a, c, g):
     return c_bar * (c - g) * f * (1 - f), c_bar * f, c_bar * (1 - f)
 
 
-@peephole.inputs
+@coupled.inputs
 def coupled_inputs(random):
     B, H = random.sizes(2)
     return tuple(random.normal(B, H) for _ in range(4))
 
 
-@peephole.wrong("f acts in two places: it keeps c, and it keeps g out")
+@coupled.wrong("f acts in two places: it keeps c, and it keeps g out")
 def coupled_one_way(c_bar, a, c, g):
     f = torch.sigmoid(a)
     return c_bar * c * f * (1 - f), c_bar * f, c_bar * (1 - f)
 
 
-@peephole.wrong("the slope of the logistic function is missing in the first")
+@coupled.wrong("the slope of the logistic function is missing in the first")
 def coupled_without_slope(c_bar, a, c, g):
     f = torch.sigmoid(a)
     return c_bar * (c - g), c_bar * f, c_bar * (1 - f)
 
 
-@peephole.wrong("the candidate receives what the cell does not: 1 − f")
+@coupled.wrong("the candidate receives what the cell does not: 1 − f")
 def coupled_same_share(c_bar, a, c, g):
     f = torch.sigmoid(a)
     return c_bar * (c - g) * f * (1 - f), c_bar * f, c_bar * f

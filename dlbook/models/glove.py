@@ -14,7 +14,7 @@ tell everything.
 The paper is Pennington, Socher and Manning, "GloVe: global vectors for word representation",
 *Empirical Methods in Natural Language Processing* (2014).
 
-Chapter: embeddings, in the part on sequences.
+Chapter: :doc:`/sequences/embeddings`.
 """
 
 from typing import Any, NamedTuple
@@ -68,7 +68,7 @@ def cooccurrences(text: Words, window: int = 10) -> Cooccurrences:
         >>> [(text.words[i], text.words[j], x) for i, j, x in zip(*(f.tolist() for f in found))][:3]
         [('a', 'b', 2.0), ('a', 'c', 0.5), ('b', 'a', 2.0)]
 
-    Chapter: embeddings, in the part on sequences.
+    Chapter: :doc:`/sequences/embeddings`.
     """
     if window < 1:
         raise ValueError(f"cooccurrences: expected a window of at least 1, got {window}")
@@ -111,7 +111,7 @@ def glove_loss(
         >>> glove_loss(torch.tensor([0.0, 1.0]), torch.tensor([1.0, 1.0]), x_max=1)
         tensor(1.)
 
-    Chapter: embeddings, in the part on sequences.
+    Chapter: :doc:`/sequences/embeddings`.
     """
     if predicted.shape != count.shape:
         raise ValueError(
@@ -148,7 +148,7 @@ class GloVe(nn.Module):
         >>> model(torch.tensor([0, 1]), torch.tensor([1, 4])).shape, model.vectors.shape
         (torch.Size([2]), torch.Size([5, 3]))
 
-    Chapter: embeddings, in the part on sequences.
+    Chapter: :doc:`/sequences/embeddings`.
     """
 
     def __init__(self, vocabulary_size: int, embedding_dim: int) -> None:
@@ -215,7 +215,7 @@ def train_glove(
         >>> losses[-1] < losses[0]
         True
 
-    Chapter: embeddings, in the part on sequences.
+    Chapter: :doc:`/sequences/embeddings`.
     """
     if batch_size < 1 or not len(counts.counts):
         raise ValueError(

@@ -14,7 +14,7 @@ compositionality", *Advances in Neural Information Processing Systems* 26 (2013)
 
 :class:`WordVectors` asks finished vectors for neighbours and analogies, whoever made them.
 
-Chapter: embeddings, in the part on sequences.
+Chapter: :doc:`/sequences/embeddings`.
 """
 
 from collections import Counter
@@ -64,7 +64,7 @@ class Words:
         >>> text.words, text.counts.tolist(), text.tokens.tolist(), text.sentence.tolist()
         (('a', 'b', 'c'), [3, 2, 1], [0, 1, 0, 1, 0, 2], [0, 0, 0, 1, 1, 1])
 
-    Chapter: embeddings, in the part on sequences.
+    Chapter: :doc:`/sequences/embeddings`.
     """
 
     def __init__(self, sentences: Iterable[Sequence[str]], min_count: int = 1) -> None:
@@ -109,7 +109,7 @@ def keep_probabilities(counts: Int[Tensor, "V"], threshold: float) -> Float[Tens
         >>> keep_probabilities(torch.tensor([90, 9, 1]), 0.1)
         tensor([0.3333, 1.0000, 1.0000])
 
-    Chapter: embeddings, in the part on sequences.
+    Chapter: :doc:`/sequences/embeddings`.
     """
     if threshold <= 0:
         raise ValueError(f"keep_probabilities: expected a threshold above 0, got {threshold}")
@@ -133,7 +133,7 @@ def noise_distribution(counts: Int[Tensor, "V"], power: float = 0.75) -> Float[T
         >>> noise_distribution(torch.tensor([81, 16, 1]))
         tensor([0.7500, 0.2222, 0.0278])
 
-    Chapter: embeddings, in the part on sequences.
+    Chapter: :doc:`/sequences/embeddings`.
     """
     _some("noise_distribution", counts)
     weights = counts.to(torch.get_default_dtype()) ** power
@@ -179,7 +179,7 @@ def skip_gram_pairs(
         >>> sorted((text.words[i], text.words[j]) for i, j in pairs.tolist())
         [('a', 'b'), ('a', 'd'), ('b', 'a'), ('d', 'a')]
 
-    Chapter: embeddings, in the part on sequences.
+    Chapter: :doc:`/sequences/embeddings`.
     """
     if window < 1:
         raise ValueError(f"skip_gram_pairs: expected a window of at least 1, got {window}")
@@ -227,7 +227,7 @@ def negative_sampling_loss(
         >>> float(negative_sampling_loss(zero, zero, torch.zeros(4, 5, 8)))  # 6 log 2
         4.158883...
 
-    Chapter: embeddings, in the part on sequences.
+    Chapter: :doc:`/sequences/embeddings`.
     """
     if context.shape != centre.shape or noise.shape[::2] != centre.shape:
         raise ValueError(
@@ -264,7 +264,7 @@ class SkipGram(nn.Module):
         >>> float(loss.detach())  # 3 log 2
         2.07944...
 
-    Chapter: embeddings, in the part on sequences.
+    Chapter: :doc:`/sequences/embeddings`.
     """
 
     def __init__(self, vocabulary_size: int, embedding_dim: int) -> None:
@@ -325,7 +325,7 @@ def train_skip_gram(
         >>> losses[-1] < losses[0]
         True
 
-    Chapter: embeddings, in the part on sequences.
+    Chapter: :doc:`/sequences/embeddings`.
     """
     if batch_size < 1:
         raise ValueError(f"train_skip_gram: expected a batch_size of at least 1, got {batch_size}")
@@ -382,7 +382,7 @@ class WordVectors:
         >>> [word for word, _ in some.nearest("man", 2)]
         ['woman', 'child']
 
-    Chapter: embeddings, in the part on sequences.
+    Chapter: :doc:`/sequences/embeddings`.
     """
 
     def __init__(self, words: Sequence[str], vectors: Float[Tensor, "V D"]) -> None:

@@ -115,7 +115,7 @@ def test_both_ways_of_writing_make_their_first_mistake_together(seed: int) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("updates", "rate"), [(1500, 0.01), (500, 0.004), (500, 0.02)])
 def test_one_vector_falls_short_with_more_updates_and_other_rates(
     updates: int, rate: float
@@ -125,7 +125,7 @@ def test_one_vector_falls_short_with_more_updates_and_other_rates(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_dates_are_read_in_every_seed() -> None:
     data = dates.load(examples=(20_000, 500, 1000))
     shares = []

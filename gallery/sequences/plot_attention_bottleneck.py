@@ -15,7 +15,7 @@ from dlbook.models.seq2seq import Seq2Seq
 from dlbook.optim import Adam
 
 plot.use_style()
-LETTERS, LONGEST, UPDATES = 8, 8, 300
+LETTERS, LONGEST, UPDATES = 8, 8, 260
 
 # %%
 # The task: read letters, write the same letters, stop. Every batch has one length, from 1 to 8.
@@ -96,6 +96,6 @@ assert mean["one vector of 32"] < mean["one vector of 128"]
 # %%
 # **What to notice.** A wider vector carries longer strings, with the same training. Eight letters
 # are 24 bits, which 32 numbers could hold many times over; what is scarce is not room but a code
-# that 300 updates can find. The network that looks back needs no such code.
+# that 260 updates can find. The network that looks back needs no such code.
 #
 # **What to change.** Give the wide vector 1500 updates. How far does it come?

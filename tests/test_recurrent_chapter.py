@@ -31,13 +31,22 @@ def series(examples: int, length: int, last: int, seed: int) -> tuple[Tensor, Te
     return torch.cat([unmarked, task.x], 1), task.y
 
 
-def adding_error(length: int, last: int, seed: int) -> float:
+def adding_error(
+    length: int,
+    last: int,
+    seed: int,
+    rate: float = 0.01,
+    steps: int = 400,
+    orthogonal: bool = False,
+) -> float:
     x, y = series(2000, length, last, 2 * seed)
     unseen = series(600, length, last, 2 * seed + 1)
     torch.manual_seed(seed)
     model = models.ManyToOne(2, 32, 1)
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    for _ in range(400):
+    if orthogonal:
+        init.orthogonal_(model.rnn.weight_hh_l0)
+    optimizer = torch.optim.Adam(model.parameters(), lr=rate)
+    for _ in range(steps):
         batch = torch.randint(len(x), (50,))
         optimizer.zero_grad()
         functional.mse_loss(model(x[batch]), y[batch]).backward()
@@ -54,6 +63,15 @@ def test_distance_and_not_length_keeps_the_network_from_adding() -> None:
     late = [adding_error(40, 8, seed) for seed in SEEDS]
     assert sum(error > 0.8 * chance for error in far) >= 4, far
     assert sum(error < 0.5 * chance for error in late) >= 4, late
+
+
+@learns
+def test_small_steps_from_an_orthogonal_start_reach_farther() -> None:
+    chance = sequences.ADDING_CHANCE
+    turned = [adding_error(40, 40, seed, 0.002, 1600, True) for seed in range(3)]
+    usual = [adding_error(40, 40, seed, 0.002, 1600) for seed in range(3)]
+    assert sorted(turned)[1] < 0.7 * chance, turned
+    assert sorted(usual)[1] > 0.75 * chance, usual
 
 
 def echo_loss(delay: int, block: int, rate: float, seed: int, length: int = 1500) -> float:

@@ -214,6 +214,26 @@ def test_a_step_of_training_and_a_text_of_each(layer: Any) -> None:
         assert ((written >= 0) & (written < 7)).all()
 
 
+def test_an_lstm_answers_by_its_last_state_and_not_by_its_cell() -> None:
+    torch.manual_seed(0)
+    x, lengths = torch.rand(3, 4, 2), torch.tensor([4, 1, 2])
+    last, each = ManyToOne(2, 8, 7, nn.LSTM), ManyToManyAligned(2, 8, 7, nn.LSTM)
+    each.load_state_dict(last.state_dict())
+    every = each(x, lengths)
+    expected = torch.stack([every[i, n - 1] for i, n in enumerate(lengths.tolist())])
+    assert last(x, lengths).shape == (3, 7)
+    torch.testing.assert_close(last(x, lengths), expected)
+    assert OneToOne(2, 8, 7, nn.LSTM)(x[:, 0]).shape == (3, 7)
+
+
+@pytest.mark.parametrize(("model", "sizes"), [(OneToMany, (2, 8)), (ManyToManyUnaligned, (6, 8))])
+def test_who_hands_one_state_to_a_writer_refuses_an_lstm(
+    model: Any, sizes: tuple[int, int]
+) -> None:
+    with pytest.raises(ValueError, match=r"expected a layer with one state.*got an LSTM"):
+        model(*sizes, 7, 6, nn.LSTM)
+
+
 @learns
 def test_one_to_one_learns_exclusive_or() -> None:
     torch.manual_seed(0)

@@ -8,7 +8,7 @@ For every token of a text it gives the scores of the next one,
 The state is handed from one piece of text to the next. :func:`detached` cuts the way back there:
 backpropagation through time is truncated to the piece.
 
-Chapter: recurrent networks, in the part on sequences.
+Chapter: :doc:`/sequences/recurrent`.
 """
 
 from collections.abc import Callable
@@ -63,7 +63,7 @@ class CharRNN(nn.Module):
         >>> logits.shape, torch.allclose(torch.cat([logits, more], 1), together, atol=1e-6)
         (torch.Size([2, 6, 50]), True)
 
-    Chapter: recurrent networks, in the part on sequences.
+    Chapter: :doc:`/sequences/recurrent`.
     """
 
     def __init__(
@@ -164,7 +164,7 @@ def detached(state: Any) -> Any:
         >>> detached((2 * h, None))
         (tensor([2.]), None)
 
-    Chapter: recurrent networks, in the part on sequences.
+    Chapter: :doc:`/sequences/recurrent`.
     """
     if state is None:
         return None

@@ -25,13 +25,13 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from dlbook.nn.layers import Embedding, Linear
-from dlbook.nn.recurrent import GRU, RNN
+from dlbook.nn.recurrent import GRU, LSTM, RNN
 from dlbook.ops import arithmetic
 from dlbook.ops.activations import tanh
 
 __all__ = ["ManyToManyAligned", "ManyToManyUnaligned", "ManyToOne", "OneToMany", "OneToOne"]
 
-Layer = Callable[..., RNN | GRU]
+Layer = Callable[..., RNN | LSTM | GRU]
 
 
 class OneToOne(nn.Module):
@@ -43,7 +43,7 @@ class OneToOne(nn.Module):
         input_size: features, D.
         hidden_size: units, H.
         output_size: numbers that come out, K.
-        layer: :class:`dlbook.nn.RNN` or :class:`dlbook.nn.GRU`.
+        layer: :class:`dlbook.nn.RNN`, :class:`dlbook.nn.LSTM` or :class:`dlbook.nn.GRU`.
 
     Example:
         >>> OneToOne(3, 8, 2)(torch.randn(4, 3)).shape
@@ -72,7 +72,7 @@ class ManyToOne(nn.Module):
         input_size: features of a step, D.
         hidden_size: units, H.
         output_size: numbers that come out, K.
-        layer: :class:`dlbook.nn.RNN` or :class:`dlbook.nn.GRU`.
+        layer: :class:`dlbook.nn.RNN`, :class:`dlbook.nn.LSTM` or :class:`dlbook.nn.GRU`.
 
     Called with series (B, T, D), and, if they differ in length, with their ``lengths`` (B,).
 
@@ -92,7 +92,8 @@ class ManyToOne(nn.Module):
 
     def forward(self, input: Float[Tensor, "B T D"], lengths: Any = None) -> Float[Tensor, "B K"]:
         _, last = self.rnn(input, lengths=lengths)
-        y: Tensor = self.head(last[-1])
+        state = last[0] if isinstance(last, tuple) else last  # an LSTM hands on a pair
+        y: Tensor = self.head(state[-1])
         return y
 
 
@@ -103,7 +104,7 @@ class ManyToManyAligned(nn.Module):
         input_size: features of a step, D.
         hidden_size: units, H.
         output_size: numbers that come out at each step, K.
-        layer: :class:`dlbook.nn.RNN` or :class:`dlbook.nn.GRU`.
+        layer: :class:`dlbook.nn.RNN`, :class:`dlbook.nn.LSTM` or :class:`dlbook.nn.GRU`.
         bidirectional: read the series from its end, too; then every answer knows all of it.
 
     Called with series (B, T, D), and, if they differ in length, with their ``lengths`` (B,).
@@ -149,6 +150,9 @@ class OneToMany(nn.Module):
     Called with vectors (B, D) and the tokens before those to be written, (B, T), beginning with a
     token that marks the start: it returns scores (B, T, V).
 
+    Raises:
+        ValueError: for an LSTM: its state is a pair, and here one state is handed over.
+
     Example:
         >>> model = OneToMany(3, 8, 10, 4)
         >>> model(torch.randn(2, 3), torch.tensor([[1, 4, 5], [1, 6, 7]])).shape
@@ -168,7 +172,7 @@ class OneToMany(nn.Module):
         super().__init__()
         self.begin = Linear(input_size, hidden_size)
         self.embedding = Embedding(vocabulary_size, embedding_dim)
-        self.rnn = layer(embedding_dim, hidden_size, batch_first=True)
+        self.rnn = _single(self, layer(embedding_dim, hidden_size, batch_first=True))
         self.head = Linear(hidden_size, vocabulary_size)
 
     def state(self, input: Float[Tensor, "B D"]) -> Float[Tensor, "1 B H"]:
@@ -224,6 +228,9 @@ class ManyToManyUnaligned(nn.Module):
     token that marks the start; and the ``lengths`` (B,) of what is read, if they differ: it returns
     scores (B, T, V).
 
+    Raises:
+        ValueError: for an LSTM: its state is a pair, and here one state is handed over.
+
     Example:
         >>> model = ManyToManyUnaligned(12, 8, 10, 4)
         >>> source, previous = torch.tensor([[4, 5, 6], [7, 8, 0]]), torch.tensor([[1, 4], [1, 5]])
@@ -243,9 +250,9 @@ class ManyToManyUnaligned(nn.Module):
     ) -> None:
         super().__init__()
         self.source_embedding = Embedding(source_size, embedding_dim)
-        self.reader = layer(embedding_dim, hidden_size, batch_first=True)
+        self.reader = _single(self, layer(embedding_dim, hidden_size, batch_first=True))
         self.embedding = Embedding(vocabulary_size, embedding_dim)
-        self.rnn = layer(embedding_dim, hidden_size, batch_first=True)
+        self.rnn = _single(self, layer(embedding_dim, hidden_size, batch_first=True))
         self.head = Linear(hidden_size, vocabulary_size)
 
     def state(self, input: Int[Tensor, "B S"], lengths: Any = None) -> Float[Tensor, "1 B H"]:
@@ -282,6 +289,15 @@ class ManyToManyUnaligned(nn.Module):
             padding: what comes after the stop.
         """
         return _write(self, self.state(input, lengths), max_length, start, stop, padding)
+
+
+def _single(model: nn.Module, layer: RNN | LSTM | GRU) -> RNN | GRU:
+    if isinstance(layer, LSTM):
+        raise ValueError(
+            f"{type(model).__name__}: expected a layer with one state, dlbook.nn.RNN or "
+            "dlbook.nn.GRU, got an LSTM, whose state is a pair"
+        )
+    return layer
 
 
 def _write(

@@ -109,7 +109,7 @@ def slope(w, x, T):
     Args:
         w: the weight of the state.
         x: the input of every step.
-        T: how many steps, up to 10⁹.
+        T: how many steps, up to 40, and for |w| < 1 up to 10⁹.
     """
 
 

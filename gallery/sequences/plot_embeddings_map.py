@@ -60,7 +60,7 @@ ax.plot(flat[:n, 0], flat[:n, 1], ".", ms=4, alpha=0.6, label="territories")
 ax.plot(flat[n:, 0], flat[n:, 1], "s", ms=4, alpha=0.6, label="currencies")
 for i, w in enumerate(words.tolist()):
     name = text.words[w]
-    if name in ("Mexico", "peso", "Japan", "yen", "France", "euro", "Kenya", "shilling"):
+    if name in ("Mexico", "peso", "India", "rupee", "France", "euro", "Sweden", "krona"):
         ax.annotate(name, flat[i].tolist(), xytext=(4, 4), textcoords="offset points")
 ax.set(xticks=[], yticks=[])
 ax.legend()

@@ -75,8 +75,8 @@ for (name, curves), style in zip(runs.items(), ("o-", "s-", "o--", "s--"), stric
     for ax, values in zip(axes, curves, strict=True):
         ax.plot(pairs, values, style, label=name)
 axes[0].set(ylabel="share right", ylim=(0, 1))
-axes[1].set(ylabel="territories near territories", xlabel="pairs, in thousands", ylim=(0.5, 1))
-axes[0].legend(loc="lower right")
+axes[1].set(ylabel="territories near territories", xlabel="pairs, in thousands", ylim=(0.4, 1))
+axes[0].legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
 plt.show()
 for name, (right, same) in runs.items():
     print(f"{name:26s}", *[f"{v:.2f}" for v in right], " near:", *[f"{v:.2f}" for v in same])
@@ -88,7 +88,7 @@ for right, same in left_out:
 # %%
 # **What to notice.** Without the frequent words the answers come early, for most pairs are pairs of
 # content, and then they get no better: of a territory's nearest words a third are none. With them
-# one has to train longer, and gets further if the window is narrow. In a text of billions of words
-# nobody waits, and the first part of the curves is all that one sees.
+# one has to train longer, and gets further if the window is narrow. Which of the two looks better
+# is a matter of where one stops.
 #
 # **What to change.** Ask about adjectives instead. Let the rate fall to 0 at the end.

@@ -17,8 +17,8 @@ swapped = Exercise(
     statement=r"""
     No positions are added to the features. Four different tokens $a, b, c, d$ go through blocks of attention and
     feed-forward network, with random weights; then once more with the first two swapped, $b, a, c, d$. Does the output at the *last*
-    place change (beyond rounding)? Answer for three networks, with `True` where it changes: one block without a
-    mask or two of them; one block with a causal mask; two blocks with a causal mask. Then program it and look.
+    place change (beyond rounding)? Answer for three cases, with `True` where it changes: blocks without a
+    mask, one or two; one block with a causal mask; two blocks with a causal mask. Then program it and look.
     """,
     hints=[
         "What does the last place of a block read: a sequence, or a heap?",
@@ -189,7 +189,7 @@ merge = Exercise(
     its largest score $m$, the sum $l$ of $e^{z - m}$ over its keys, and the sum $\mathbf o$ of $e^{z - m}\,\mathbf v$. Derive what to make of the two, and
     return the attention's result $\mathbf y$ over all keys: `merged(m1, l1, o1, m2, l2, o2)`. A half may have nothing that a query may see: then its $m$ is
     $-\infty$ and its $l$ and $\mathbf o$ are 0 (never both halves). Scores may lie near 1,000: no exponential
-    of a large positive number may occur.
+    of a large positive number may occur. Halves may be far apart, and so may queries.
     """,
     hints=[
         "Both halves have to speak of the same $m$. Which one is safe?",
@@ -243,12 +243,31 @@ def merge_large(random):
     return m1, l1, random.normal(3, 2, dtype=F), m2, l2, random.normal(3, 2, dtype=F)
 
 
+@merge.probe("halves whose scores are 1,000 apart")
+def merge_apart(random):
+    m1, l1, o1, m2, l2, o2 = merge_large(random)
+    apart = torch.tensor([[-1000.0], [0.0], [1000.0]], dtype=torch.float64)
+    return m1, l1, o1, m2 + apart, l2, o2
+
+
+@merge.probe("queries whose scores are 1,000 apart")
+def merge_queries_apart(random):
+    m1, l1, o1, m2, l2, o2 = merge_large(random)
+    apart = torch.tensor([[-1000.0], [0.0], [1000.0]], dtype=torch.float64)
+    return m1 + apart, l1, o1, m2 + apart, l2, o2
+
+
 @merge.probe("a half in which a query sees nothing")
 def merge_nothing(random):
     F = torch.float64
-    nothing = torch.full((3, 1), -math.inf, dtype=F), torch.zeros(3, 1).double(), torch.zeros(3, 2)
-    m, o = random.normal(3, 1, dtype=F), random.normal(3, 2, dtype=F)
-    return m, 1 + m.abs(), o, nothing[0], nothing[1], nothing[2].double()
+    m1, m2 = random.normal(4, 1, dtype=F), random.normal(4, 1, dtype=F)
+    l1, l2 = 1 + m1.abs(), 1 + m2.abs()
+    o1, o2 = random.normal(4, 2, dtype=F), random.normal(4, 2, dtype=F)
+    for rows, largest, *sums in ((slice(0, 2), m1, l1, o1), (slice(2, 3), m2, l2, o2)):
+        largest[rows] = -math.inf  # in one half or in the other
+        for total in sums:
+            total[rows] = 0
+    return m1, l1, o1, m2, l2, o2
 
 
 @merge.wrong("the halves speak of different m: bring them to the same before adding")
@@ -268,6 +287,25 @@ def merged_half(m1, l1, o1, m2, l2, o2):
     return (torch.exp(m1 - m) * o1 + torch.exp(m2 - m) * o2) / (l1 + l2)
 
 
+@merge.wrong("the first half's m is not safe: it may be far below the other's, or minus infinity")
+def merged_by_the_first(m1, l1, o1, m2, l2, o2):
+    f = torch.exp(m2 - m1)
+    return (o1 + o2 * f) / (l1 + l2 * f)
+
+
+@merge.wrong("the second half's m is not safe: the first's may lie far above it")
+def merged_by_the_second(m1, l1, o1, m2, l2, o2):
+    f = torch.exp(m1 - m2)
+    return (o1 * f + o2) / (l1 * f + l2)
+
+
+@merge.wrong("each query has an m of its own: the largest of all may lie far above its scores")
+def merged_one_largest(m1, l1, o1, m2, l2, o2):
+    m = torch.maximum(m1, m2).max()
+    f1, f2 = torch.exp(m1 - m), torch.exp(m2 - m)
+    return (f1 * o1 + f2 * o2) / (f1 * l1 + f2 * l2)
+
+
 @merge.wrong("scores near 1,000", match=False)
 def merged_overflow(m1, l1, o1, m2, l2, o2):
     f1, f2 = torch.exp(m1), torch.exp(m2)
@@ -282,13 +320,16 @@ shift = Exercise(
     statement=r"""
     You get one row of the waves (sinusoidal encoding, base 10,000) and are not told which position it belongs to. Derive the row that stands
     $k$ positions later from its entries alone, and write it as `shifted(wave, k)`; $k$ may be negative. The entries come in pairs,
-    $\sin\omega_it$ and $\cos\omega_it$. (To recover $t$ first does not work: at a thousand positions, the fast waves have gone round many times.)
+    $\sin\omega_it$ and $\cos\omega_it$. No angle has to be recovered, nor $t$; tried are 4 to 10 features and positions up to 3,000, where even the slowest
+    wave may have gone round. (`wave` is in double precision; errors below $10^{-5}$ pass.)
     """,
     hints=[
         r"What is $\sin(\alpha + \beta)$, in sines and cosines of $\alpha$ and $\beta$?",
         "`wave[0::2]` are the sines and `wave[1::2]` the cosines. One frequency for each pair.",
     ],
     axes={"wave": "D"},
+    rtol=1e-5,
+    atol=1e-5,
 )
 
 
@@ -297,7 +338,7 @@ def shifted(wave, k):
     """Return the row of waves that stands k positions after the given one.
 
     Args:
-        wave: sines and cosines in turn, (D,), of an unknown position.
+        wave: sines and cosines in turn, (D,), of an unknown position, float64.
         k: how many positions, a whole number.
     """
 
@@ -426,8 +467,9 @@ window = Exercise(
     kind="program",
     effort=1,
     statement=r"""
-    To save time, let each position see only the last $w$ positions, itself among them. Write `window_mask(T, w)`: booleans of
-    shape $(T, T)$, true where the query of the row may see the key of the column.
+    Let each position see only the last $w$ positions, itself among them. Write `window_mask(T, w)`: booleans of
+    shape $(T, T)$, true where the query of the row may see the key of the column. (The mask alone saves nothing, as all $T^2$ products are
+    still formed. To think about: how many of them does it leave, for $T$ much larger than $w$, and how would you form only those?)
     """,
     hints=[
         "For a query at $t$ and a key at $s$: between which two numbers has $t - s$ to lie?",
@@ -560,7 +602,7 @@ pair = Exercise(
     """,
     hints=[
         "Where do you look next, after a merge? And where, if there was none?",
-        "A `while` loop with a place that sometimes moves on by two.",
+        "A `for` loop moves on by one each time. Which loop lets you choose?",
     ],
 )
 
@@ -571,7 +613,7 @@ def merge_pair(tokens, pair, new):
 
     Args:
         tokens: a list of whole numbers.
-        pair: two of them.
+        pair: a tuple of two of them.
         new: what stands for the pair.
     """
 
@@ -604,6 +646,11 @@ def pair_different(random):
 @pair.probe("an empty list")
 def pair_empty(random):
     return [], (0, 1), 3
+
+
+@pair.wrong("nothing was merged: a list and a tuple are never equal, `[0, 1] == (0, 1)` is false")
+def merge_pair_never(tokens, pair, new):
+    return list(tokens)
 
 
 @pair.wrong("a token that a merge has used up can't be used by the next one")
@@ -653,7 +700,7 @@ aligned = Exercise(
     """,
     hints=[
         "How large can the product of two rows be whose squares add up to 64 each?",
-        r"The variance of a sum is the sum of variances only for independent terms. What if all $q_ik_i$ are alike?",
+        r"The derivation gives $q_ik_i$ the mean $\mathbb E[q_i]\,\mathbb E[k_i]$. When may one do that?",
     ],
 )
 
@@ -665,8 +712,9 @@ def query_and_two_keys():
 
 @aligned.reference
 def query_and_two_keys_reference():
-    # By Cauchy and Schwarz q · k is at most 64, for k = q, and then every term q_i k_i is 1: they are
-    # not independent with mean 0. Scaled, the scores of k = q and k = −q are 8 and −8.
+    # By Cauchy and Schwarz q · k is at most 64, for k = q. Then the mean of q_i k_i is the mean of
+    # q_i², which is 1 and not E[q_i] E[k_i] = 0: the key depends on the query. The features of the
+    # query may be as independent as you like. Scaled, the scores of k = q and k = −q are 8 and −8.
     q = torch.tensor([1.0, -1.0]).repeat(32)
     return torch.stack([q, q, -q])
 

@@ -18,7 +18,7 @@ from dlbook.optim import AdamW
 
 plot.use_style()
 split = digits.load(images=True)  # the stratified split, 8 × 8 pixels
-STEPS, RATE = 200, 5e-3
+STEPS, RATE = 180, 5e-3
 
 
 def shuffled(x):

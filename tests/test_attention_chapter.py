@@ -114,27 +114,75 @@ def test_both_ways_of_writing_make_their_first_mistake_together(seed: int) -> No
         assert torch.equal((~forced).float().argmax(1), (~free).float().argmax(1))
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize(("updates", "rate"), [(1500, 0.01), (500, 0.004), (500, 0.02)])
-def test_one_vector_falls_short_with_more_updates_and_other_rates(
-    updates: int, rate: float
-) -> None:
-    model = copier(OneVector, 0, updates, rate)
-    assert float(marks(model, LONGEST, 500)[1].all(1).float().mean()) < 0.7
+def share_copied(model: Any, length: int) -> float:
+    return float(marks(model, length, 500)[1].all(1).float().mean())
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_dates_are_read_in_every_seed() -> None:
+@pytest.mark.parametrize("seed", range(3))
+def test_one_vector_with_six_times_the_updates_falls_short_of_attention(seed: int) -> None:
+    """It owes most of its failure to 500 updates, and not all."""
+    brief, long = (copier(OneVector, seed, updates, 0.01) for updates in (500, 3000))
+    looking = copier(Seq2Seq, seed, 500, 0.01)
+    assert share_copied(brief, 4) > 0.9
+    assert share_copied(brief, LONGEST) < 0.1
+    assert share_copied(long, 8) > 0.95
+    assert 0.3 < share_copied(long, LONGEST) < 0.75
+    assert min(share_copied(looking, n) for n in (2, 4, 6, 8, 10, LONGEST)) > 0.95
+    assert share_copied(looking, 2 * LONGEST) < 0.05
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("rate", [0.004, 0.02])
+def test_another_rate_does_not_help_one_vector(rate: float) -> None:
+    assert share_copied(copier(OneVector, 0, 500, rate), LONGEST) < 0.3
+
+
+def translator(kind: Any, data: dates.DateSplits, seed: int, passes: int = 1) -> Any:
+    torch.manual_seed(seed)
+    model = kind(len(data.written), len(data.iso), 16, 48, 32)
+    draws = torch.Generator().manual_seed(seed)
+    parts = (part for _ in range(passes) for part in data.train.batches(64, draws))
+    return learn(model, parts, passes * math.ceil(20_000 / 64))
+
+
+def share_read(model: Any, data: dates.DateSplits, texts: Any, isos: Any) -> float:
+    found = model.greedy(*data.written.encode(texts), max_length=12)
+    told = data.iso.decode(found.tokens)
+    return float(sum(a == b for a, b in zip(told, isos, strict=True)) / len(isos))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_dates_are_read_in_every_seed_and_iso_by_chance() -> None:
+    """New days of known places are read by all; what was in no training, by some."""
     data = dates.load(examples=(20_000, 500, 1000))
-    shares = []
-    for seed in range(5):
-        torch.manual_seed(seed)
-        model = Seq2Seq(len(data.written), len(data.iso), 16, 48, 32)
-        parts = data.train.batches(64, torch.Generator().manual_seed(seed))
-        learn(model, parts, math.ceil(20_000 / 64))
-        found = model.greedy(data.test.source, data.test.lengths, max_length=12)
-        told = data.iso.decode(found.tokens)
-        shares.append(sum(a == b for a, b in zip(told, data.test.isos, strict=True)) / 1000)
-    assert min(shares) >= 0.95, shares
+    days = dates.days("test")[::4]
+    isos = [day.isoformat() for day in days]
+    models = [translator(Seq2Seq, data, seed) for seed in range(5)]
+
+    def shares(texts: Any, wanted: Any) -> list[float]:
+        return [share_read(model, data, texts, wanted) for model in models]
+
+    assert min(shares(data.test.texts, data.test.isos)) >= 0.98
+    hyphens = shares(isos, isos)
+    assert min(hyphens) < 0.1, hyphens
+    assert max(hyphens) > 0.8, hyphens
+    slashes = shares([iso.replace("-", "/") for iso in isos], isos)
+    assert min(slashes) > 0.95, slashes
+    portuguese = shares([dates.write(day, "pt") for day in days], isos)
+    assert min(portuguese) > 0.6, portuguese
+    lithuanian = shares([dates.write(day, "lt") for day in days], isos)
+    assert max(lithuanian) < 0.4, lithuanian
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_one_vector_reads_dates_later() -> None:
+    data = dates.load(examples=(20_000, 500, 1000))
+    texts, isos = data.test.texts, data.test.isos
+    once = [share_read(translator(OneVector, data, s), data, texts, isos) for s in range(3)]
+    assert 0.6 < min(once) <= max(once) < 0.9, once
+    assert share_read(translator(OneVector, data, 0, 2), data, texts, isos) > 0.95

@@ -1,6 +1,7 @@
 """Exercises of the chapter "attention"."""
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
 
+import itertools
 import math
 
 import torch
@@ -40,6 +41,7 @@ def three_readings_reference():
     return (8 + 2 * 4) / 8, (8 + 2 * 4) / 3, (8 + 4 * 4) / 30
 
 
+three_scores.wrong_value((16.0, 16.0, 24.0), "divide by the sum of what you have weighed with")
 three_scores.wrong_value((4.0, 6.0, 4.0), "that is the mean without weights")
 three_scores.wrong_value((2.0, 2.0, 0.8), "weights add up to 1 also where something is hidden")
 three_scores.wrong_value(
@@ -99,7 +101,7 @@ all_right = Exercise(
     """,
     hints=[
         "A date is right when the first token is, and then the second, and so on: what happens to the probabilities?",
-        "Solve $q^{11} = 0.95$.",
+        "For the second question, the formula of the first must be solved for the other number.",
     ],
     outputs=("exact", "needed"),
     atol=0.00006,
@@ -128,7 +130,7 @@ sharpest = Exercise(
     kind="derive",
     effort=2,
     statement=r"""
-    Additive scores are $z_j = w^\top \tanh(\cdot)$. Whatever states and positions there are, how near to 1 can the weight of one of $S$
+    Additive scores are $z_j = w^\top \tanh(\cdot)$. Whatever states, positions and matrices there are, how near to 1 can the weight of one of $S$
     positions come? Derive the least upper bound from the vector $w$ and $S$ alone, and write it as `largest_weight(w, S)`. The relative error
     may be $10^{-4}$.
     """,
@@ -197,8 +199,8 @@ general = Exercise(
     kind="derive",
     effort=2,
     statement=r"""
-    Luong's general score has no hidden layer: $z_{tj} = s_t^\top A\,h_j$, for all $t$ and $j$ at once $Z = S A H^\top$ with states as rows of
-    $S$ and positions as rows of $H$. Given $\bar Z$, derive the cotangents of $S$, $A$ and $H$. Write `general_back(z_bar, s, A, h)`, by matrix products
+    Luong's general score has no hidden layer: $z_{tj} = s_t^\top A\,h_j$, for all $t$ and $j$ at once $Z = Q A H^\top$ with states as rows of
+    $Q$ (`s` in the code) and positions as rows of $H$. Given $\bar Z$, derive the cotangents of $Q$, $A$ and $H$. Write `general_back(z_bar, s, A, h)`, by matrix products
     only. Tolerance: $10^{-4}$.
     """,
     hints=[
@@ -268,8 +270,8 @@ reading = Exercise(
     effort=2,
     statement=r"""
     Write `read(s, h, lengths, w, W_q, W_k)`: additive attention for a batch of B sources of different lengths, one state for each. Return
-    what is read, (B, K), and the weights, (B, S). Beyond a source's length weights are 0, whatever numbers stand there, and the others add up to 1. It
-    must also be right where scores are near 1000. Tolerance: $10^{-5}$, relative $10^{-4}$.
+    what is read, (B, K), and the weights, (B, S). Beyond a source's length weights are 0, whatever numbers stand there, and the others add up to 1. Write the
+    softmax out, by `exp` and sums; it must also be right where scores are near 1000. Tolerance: $10^{-5}$, relative $10^{-4}$.
     """,
     hints=[
         "`s @ W_q.mT` is (B, M) and `h @ W_k.mT` is (B, S, M). Which axis does the first one lack?",
@@ -301,7 +303,9 @@ def read_reference(s, h, lengths, w, W_q, W_k):
     u = torch.tanh((s @ W_q.mT)[:, None] + h @ W_k.mT)  # (B, S, M)
     z = u @ w
     inside = torch.arange(h.shape[1]) < lengths[:, None]
-    p = z.masked_fill(~inside, -torch.inf).softmax(-1)
+    z = z.masked_fill(~inside, -torch.inf)
+    e = (z - z.amax(-1, keepdim=True)).exp()  # no exponential above 1, and 0 where hidden
+    p = e / e.sum(-1, keepdim=True)
     return (p[:, None] @ h)[:, 0], p
 
 
@@ -382,7 +386,7 @@ growing = Exercise(
     """,
     hints=[
         "A continuation's score is a sum. All N · V of them compete with each other.",
-        "`flatten` and `topk` give indices from 0 to N · V − 1; `//` and `%` take them apart.",
+        "Put them all in one flat list. How do you get from a place in that list to a row and a column?",
     ],
     outputs=("scores", "parents", "tokens"),
     axes={"scores": "N", "log_p": "N V"},
@@ -440,14 +444,15 @@ beaten = Exercise(
     kind="break",
     effort=2,
     statement=r"""
-    Tokens are 0, the start; 1, the stop; and the letters 2, 3 and 4. The next token depends on the last one alone, by a table of
+    Tokens are numbered otherwise than above: 0 is the start, 1 the stop; the letters are 2, 3 and 4. The next token depends on the last one alone, by a table of
     probabilities with five rows and five columns: row 2 says what comes after the letter 2. Nothing leads back to the start, so column 0 is zeros; the other rows add up to 1,
-    that of the stop may be anything. Find a table for which the most probable text of at most four tokens (the stop included) is at least
-    *twice* as probable as what a beam of two finds.
+    that of the stop may be anything. A text ends with the stop and has at most four tokens, the stop included. The beam follows the page's rules: a text
+    that has stopped keeps its place. What hasn't stopped after four tokens is thrown away. Find a table for which the most probable text is
+    at least *twice* as probable as the best text that a beam of two finds (and it must find one).
     """,
     hints=[
         "Three ways lead from the start. Which of them does a beam of two leave out?",
-        "The way that it leaves out must be good later on; the others must lead to many equally bad ends.",
+        "What makes a way better in the end than it looks at first?",
     ],
 )
 
@@ -459,13 +464,12 @@ def five_by_five():
 
 @beaten.reference
 def five_by_five_reference():
-    spread = [0.0, 0.25, 0.25, 0.25, 0.25]
     return torch.tensor(
         [
             [0.0, 0.0, 0.35, 0.34, 0.31],  # 4 is left out at once
             [0.0, 1.0, 0.0, 0.0, 0.0],
-            spread,
-            spread,
+            [0.0, 0.28, 0.26, 0.24, 0.22],  # 2 and 3 lead to many ends, none of them probable
+            [0.0, 0.27, 0.26, 0.25, 0.22],
             [0.0, 1.0, 0.0, 0.0, 0.0],  # and would have come to its end for certain
         ]
     )
@@ -486,24 +490,31 @@ def beaten_judge(got):
         return "nothing leads back to the start: column 0 must be zeros"
 
     def step(last, state):
-        return table[last].log(), state, torch.ones(len(last), 1)
+        (count,) = state  # tokens written before this one
+        log_p = table[last].log()
+        log_p[count == 3, 2:] = -torch.inf  # the fourth must be the stop
+        return log_p, (count + 1,), torch.ones(len(last), 1)
 
-    found = {
-        size: beam_search(
-            step,
-            [torch.zeros(1)],
-            beam_size=size,
-            max_length=4,
-            length_power=0.0,
-            padding=1,
-            start=0,
-            stop=1,
-        )
-        for size in (2, 625)
-    }
-    few, all_of_them = (float(found[size].scores.exp()) for size in (2, 625))
-    if few * 2 > all_of_them + 1e-9:
-        return f"the beam finds {few:.3f}, the best of all is {all_of_them:.3f}: not twice as much"
+    found = beam_search(
+        step,
+        [torch.zeros(1)],
+        beam_size=2,
+        max_length=4,
+        length_power=0.0,
+        padding=1,
+        start=0,
+        stop=1,
+    )
+    few = float(found.scores.exp())
+    best = 0.0
+    for length in range(4):  # letters before the stop
+        for letters in itertools.product((2, 3, 4), repeat=length):
+            path = [0, *letters, 1]
+            best = max(best, math.prod(float(table[a, b]) for a, b in itertools.pairwise(path)))
+    if few == 0:
+        return "the beam of two finds no text that ends within four tokens"
+    if few * 2 > best + 1e-9:
+        return f"the beam finds {few:.3f}, the best of all is {best:.3f}: not twice as much"
     return None
 
 
@@ -516,6 +527,26 @@ beaten.wrong_value(
         [0.0, 1.0, 0.0, 0.0, 0.0],
     ],
     "the beam finds 0.400, the best of all is 0.400: not twice as much",
+)
+beaten.wrong_value(  # 4 is followed by 4 for ever: no text
+    [
+        [0.0, 0.0, 0.35, 0.34, 0.31],
+        [0.0, 1.0, 0.0, 0.0, 0.0],
+        [0.0, 0.28, 0.26, 0.24, 0.22],
+        [0.0, 0.27, 0.26, 0.25, 0.22],
+        [0.0, 0.0, 0.0, 0.0, 1.0],
+    ],
+    "the beam finds 0.098, the best of all is 0.098: not twice as much",
+)
+beaten.wrong_value(  # 2 and 3 never stop
+    [
+        [0.0, 0.0, 0.34, 0.34, 0.32],
+        [0.0, 1.0, 0.0, 0.0, 0.0],
+        [0.0, 0.0, 1.0, 0.0, 0.0],
+        [0.0, 0.0, 0.0, 1.0, 0.0],
+        [0.0, 1.0, 0.0, 0.0, 0.0],
+    ],
+    "the beam of two finds no text that ends within four tokens",
 )
 beaten.wrong_value([[0.2] * 5] * 5, "nothing leads back to the start: column 0 must be zeros")
 beaten.wrong_value(
@@ -530,7 +561,7 @@ window = Exercise(
     "attention.window",
     "Look near a place",
     kind="extend",
-    effort=3,
+    effort=2,
     statement=r"""
     Luong's local attention looks near a place that the network has chosen. For token $t$ let the centre be $m_t$, a real number. Only
     positions $j$ with $|j - m_t| \le D$ are seen; the softmax is over their scores; then each weight is multiplied by
@@ -539,7 +570,7 @@ window = Exercise(
     """,
     hints=[
         "`torch.arange(S) - centre[:, None]` has the distances, (T, S).",
-        "Hide first, then softmax, then the bell.",
+        "Hiding is done to scores, before the softmax; the bell to weights, after it.",
     ],
     axes={"z": "T S", "centre": "T"},
     atol=1e-5,

@@ -141,15 +141,17 @@ def test_a_wide_window_comes_nearer_with_fewer_pairs_and_a_rate_that_falls_at_ev
         assert 0.74 < vectors(model).accuracy(TEST) < vectors(skip_gram(seed)).accuracy(TEST) - 0.02
 
 
-def glove(seed: int, pairs: Cooccurrences, epochs: int) -> WordVectors:
+def glove(
+    seed: int, pairs: Cooccurrences, epochs: int, size: int = 48, x_max: float = 1.0
+) -> WordVectors:
     torch.manual_seed(seed)
-    model = GloVe(len(TEXT), 48)
+    model = GloVe(len(TEXT), size)
     train_glove(
         model,
         pairs,
         Adagrad(model.parameters(), lr=0.1),
         epochs=epochs,
-        x_max=1.0,
+        x_max=x_max,
         batch_size=4096,
         generator=torch.Generator().manual_seed(seed),
     )
@@ -169,6 +171,19 @@ def test_glove_needs_the_pairs_that_never_met_whatever_is_added(seed: int, amoun
     told, untold = glove(seed, whole, 5), glove(seed, raised, 53)
     assert told.accuracy(TEST) > untold.accuracy(TEST) + 0.3
     assert nearest_money(told) > nearest_money(untold) + 0.3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("size", "x_max", "epochs"),
+    [(8, 1.0, 53), (24, 1.0, 53), (48, 1.0, 5), (48, 1.0, 20), (48, 10.0, 53), (48, 100.0, 53)],
+)
+def test_glove_over_pairs_that_met_answers_poorly_with_other_choices(
+    size: int, x_max: float, epochs: int
+) -> None:
+    found = glove(0, cooccurrences(TEXT, 3), epochs, size, x_max)
+    assert found.accuracy(TEST) < 0.25
+    assert nearest_money(found) < 0.3
 
 
 def test_a_word_too_frequent_for_the_threshold_is_grammar() -> None:

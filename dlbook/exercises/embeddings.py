@@ -15,8 +15,8 @@ moving = Exercise(
     kind="predict",
     effort=1,
     statement=r"""
-    A table has six rows, 0 to 5, none of them zero. Two training steps are made, and no cotangent happens to
-    be zero. The first batch holds the words 3, 1, 3, the second the words 1, 4. How many rows does each of
+    A table has six rows, 0 to 5, none of them zero. Two training steps are made. All numbers in the cotangents are
+    positive, and nothing happens to be cancelled exactly by something else. The first batch holds the words 3, 1, 3, the second the words 1, 4. How many rows does each of
     these change: the first step of plain gradient descent; its second step; the second step of Adam; the second
     step of AdamW, with its weight decay? Four numbers.
     """,
@@ -24,6 +24,7 @@ moving = Exercise(
         "A row that nobody fetched has the gradient 0. For which optimiser does that mean: no step?",
         "Adam steps along a running mean of gradients. What is the mean of row 3 in the second step?",
     ],
+    outputs=("the first step", "the second step", "the second step of Adam", "that of AdamW"),
 )
 
 
@@ -43,6 +44,9 @@ def four_counts_reference():
 moving.wrong_value((3, 2, 3, 6), "a word that comes twice is one row, whose cotangents add up")
 moving.wrong_value((2, 2, 2, 6), "what has Adam kept of the first step?")
 moving.wrong_value((2, 2, 3, 3), "weight decay asks no row whether it has a gradient")
+moving.wrong_value(
+    (2, 2, 6, 6), "Adam's mean of a row that was never fetched is 0, and so is its step"
+)
 moving.wrong_value((2, 3, 3, 6), "plain gradient descent remembers nothing of the first step")
 
 peru = Exercise(
@@ -60,6 +64,7 @@ peru = Exercise(
         "How many ordered pairs does a sentence of three words have?",
         "Write both rows of counts. In how many places do both hold a 1?",
     ],
+    outputs=("N", "the PMI of Peru and the sol", "the PMI of Mexico and the peso", "the cosine"),
     atol=0.0006,
 )
 
@@ -80,6 +85,10 @@ def four_numbers_reference():
 peru.wrong_value(
     (48, math.log(6), math.log(36 / 16), 3 / 4), "N enters every PMI, and it has grown"
 )
+peru.wrong_value(
+    (48, math.log(3), math.log(3), 3 / 4),
+    "the sol stands in one sentence: how many neighbours has it?",
+)
 peru.wrong_value((24, math.log(3), math.log(3 / 2), 3 / 4), "each pair counts both ways")
 peru.wrong_value((48, math.log(6), math.log(3), 1 / 2), "Peru and Mexico share Spanish as well")
 peru.wrong_value((48, math.log2(6), math.log2(3), 3 / 4), "the chapter takes the natural logarithm")
@@ -90,7 +99,7 @@ squares = Exercise(
     "embeddings.squared-guesses",
     "Guessing with squares",
     kind="derive",
-    effort=2,
+    effort=1,
     statement=r"""
     Somebody leaves out the sigmoid and the logarithm. A genuine pair costs $(1 - s)^2$, each of the $K$ words of noise
     costs $s^2$, where $s = \mathbf u\cdot\mathbf v$ is the score itself. Suppose that every pair's score can be chosen freely.
@@ -166,7 +175,7 @@ positive = Exercise(
     kind="program",
     effort=2,
     statement=r"""
-    Write `positive_pmi(n, power, K)`: from a matrix of counts, rows for words and columns for contexts, the matrix of
+    The chapter's `pmi` trusts its counts. Write `positive_pmi(n, power, K)`, which doesn't: from a matrix of counts, rows for words and columns for contexts, the matrix of
     $\max\bigl(0,\ \ln\frac{P(w, o)}{P(w)\,q(o)} - \ln K\bigr)$. Here $q$ is made of the sums of the *columns*: $q(o) \propto n_o^{\text{power}}$, with sum 1.
     Pairs that never met get 0. So do words without any count: no NaN and no infinity may come out. Tolerance: $10^{-5}$.
     """,
@@ -182,7 +191,7 @@ positive = Exercise(
 
 @positive.stub
 def positive_pmi(n, power, K):
-    """Return the shifted positive PMI, shape (V, C).
+    """Return the shifted positive PMI, shape (V, C), of n's dtype.
 
     Args:
         n: counts, shape (V, C), not negative.
@@ -264,7 +273,7 @@ full = Exercise(
     "embeddings.every-word",
     "Against every word",
     kind="program",
-    effort=2,
+    effort=1,
     statement=r"""
     Without negative sampling the cost of a pair would be $-\ln p_o$, where $\mathbf p = \operatorname{softmax}(\mathbf U\mathbf v)$ are the probabilities of all $V$
     words as a neighbour of the centre $\mathbf v$. Write `softmax_gradients(v, U, o)`: the gradients by $\mathbf v$ and by $\mathbf U$, by formulas, without
@@ -408,6 +417,14 @@ def analogy_half(E, a, b, c):
 def analogy_included(E, a, b, c):
     E = E / E.norm(dim=1, keepdim=True)
     return int((E @ (E[b] - E[a] + E[c])).argmax())
+
+
+@long.wrong("a or b can still be the answer: leave out all three words of the question")
+def analogy_only_c(E, a, b, c):
+    E = E / E.norm(dim=1, keepdim=True)
+    scores = E @ (E[b] - E[a] + E[c])
+    scores[c] = -torch.inf
+    return int(scores.argmax())
 
 
 @long.wrong("the words of the question are left out, but nearness is still the inner product")

@@ -203,7 +203,7 @@ def skip_gram_pairs(
 def negative_sampling_loss(
     centre: Float[Array, "B D"],
     context: Float[Array, "B D"],
-    noise: Float[Array, "B N D"],
+    noise: Float[Array, "B K D"],
 ) -> Float[Array, ""]:
     r"""Mean over pairs of what it costs to take noise for neighbours, and neighbours for noise.
 
@@ -215,7 +215,7 @@ def negative_sampling_loss(
     Args:
         centre: :math:`v_c`, the centres' vectors.
         context: :math:`u_o`, the vectors of a true neighbour of each.
-        noise: :math:`u_{n_k}`, those of N words of noise for each. One may happen to be the
+        noise: :math:`u_{n_k}`, those of K words of noise for each. One may happen to be the
             neighbour; it counts all the same, as in the formula (the authors' program leaves it
             out).
 
@@ -229,10 +229,10 @@ def negative_sampling_loss(
 
     Chapter: :doc:`/sequences/embeddings`.
     """
-    if context.shape != centre.shape or noise.shape[::2] != centre.shape:
+    if context.shape != centre.shape or noise.shape[::2] != centre.shape:  # B and D of (B, K, D)
         raise ValueError(
             f"negative_sampling_loss: expected context of shape {tuple(centre.shape)} and noise of "
-            f"shape ({centre.shape[0]}, N, {centre.shape[1]}), got {tuple(context.shape)} and "
+            f"shape ({centre.shape[0]}, K, {centre.shape[1]}), got {tuple(context.shape)} and "
             f"{tuple(noise.shape)}"
         )
     true = arithmetic.sum(arithmetic.mul(centre, context), -1)
@@ -251,7 +251,7 @@ class SkipGram(nn.Module):
         vocabulary_size: words, V.
         embedding_dim: numbers a word, D.
 
-    Called with centres (B,), contexts (B,) and noise (B, N), all of them numbers of words, it
+    Called with centres (B,), contexts (B,) and noise (B, K), all of them numbers of words, it
     returns the loss (:eq:`models-negative-sampling`).
 
     Attributes:
@@ -276,7 +276,7 @@ class SkipGram(nn.Module):
         init.zeros_(self.context.weight)
 
     def forward(
-        self, centre: Int[Tensor, "B"], context: Int[Tensor, "B"], noise: Int[Tensor, "B N"]
+        self, centre: Int[Tensor, "B"], context: Int[Tensor, "B"], noise: Int[Tensor, "B K"]
     ) -> Float[Tensor, ""]:
         return negative_sampling_loss(
             self.centre(centre), self.context(context), self.context(noise)

@@ -101,7 +101,7 @@ assert (told.mean(0) - nearest.mean(0))[1] > 0.1
 
 # %%
 # **What to notice.** A sentence or two often tell the currency, and the vector still doesn't have
-# it: a dozen small steps do not outweigh where the row began. Nothing marks such a row as
+# it: what a few chance neighbours say is soon said. Nothing marks such a row as
 # unreliable; it looks like any other.
 #
 # **What to change.** Give the rare words more epochs: train on, with all rows held fixed that came

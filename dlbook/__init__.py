@@ -19,6 +19,7 @@ __getattr__, __dir__, __all__ = lazy(
         "optim",
         "data",
         "interpret",
+        "metrics",
         "train",
         "plot",
         "exercises",

@@ -4,6 +4,7 @@ Most come with the installed packages. MNIST, Fashion-MNIST and CIFAR-10 are dow
 :mod:`dlbook.data.downloads`, when a reader asks for it.
 
 :mod:`dlbook.data.splits` cuts any examples, and :mod:`dlbook.data.augmentation` makes more of them.
+:mod:`dlbook.data.mixtures` draws points of a known density;
 :mod:`dlbook.data.handmade` measures features on images; :mod:`dlbook.data.history` holds the facts
 of the first chapter.
 """
@@ -23,6 +24,7 @@ __getattr__, __dir__, __all__ = lazy(
         "handmade",
         "history",
         "idx",
+        "mixtures",
         "mnist",
         "photographs",
         "sequences",

@@ -917,8 +917,9 @@ def exact_log_likelihood(
         \log \sum_{ij} p(x \mid z_{ij})\,p(z_{ij})\,h^2
 
     For a smooth integrand that has died away at the ends, equal steps err less than any power of
-    the step h; twice the points tell whether the steps are short enough. What lies beyond the
-    limit is left out, a share of :math:`2 \cdot 10^{-9}` of the prior in each direction at 6.
+    the step h; a decoder with rectifiers has kinks, and errs like :math:`h^2`. Twice the points
+    tell whether the steps are short enough. What lies beyond the limit is left out, a share of
+    :math:`2 \cdot 10^{-9}` of the prior along each axis at 6.
 
     Args:
         model: with codes of one or two numbers.

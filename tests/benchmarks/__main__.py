@@ -624,6 +624,51 @@ def lenets() -> Iterator[Case]:
         yield Case(words, ours, other, "torch", 1.3, (f"models.{name}",))
 
 
+def autoencoders() -> Iterator[Case]:
+    """Training steps at batch 128, with Adam, beside the same of PyTorch's modules and formulas."""
+    from dlbook import models, nn, optim
+    from dlbook.testing import registry
+
+    torch.ones(31 << 18)
+    torch.manual_seed(0)
+    rows, images = torch.rand(128, 784), torch.rand(128, 1, 28, 28)
+    classes = torch.randint(10, (128,))
+
+    def terms(output: Any, x: torch.Tensor) -> torch.Tensor:
+        parameters, mean, log_variance, _ = output
+        seen = functional.binary_cross_entropy_with_logits(parameters, x, reduction="sum")
+        price = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum()
+        return (seen + price) / len(x)
+
+    def step(model: Any, loss: Any, kind: Any, x: torch.Tensor, *given: torch.Tensor) -> Run:
+        optimizer = kind(model.parameters(), lr=1e-3)
+
+        def run() -> None:
+            optimizer.zero_grad()
+            loss(model(x, *given), x).backward()
+            optimizer.step()
+
+        return run
+
+    coins = models.BernoulliLikelihood()
+    narrow, wide = (784, 256, 64, 16), (784, 256, 128)
+    squares = nn.MSELoss(), torch.nn.MSELoss()
+    bound = models.ELBOLoss(coins), terms
+    cases: tuple[tuple[str, tuple[Any, ...], Any, tuple[torch.Tensor, ...], float], ...] = (
+        ("DeepAutoencoder", (narrow,), squares, (rows,), 1.2),
+        ("ConvAutoencoder", (1, 28, (16, 32), 16), squares, (images,), 1.5),
+        ("DenseVAE", (wide, 16, coins), bound, (rows,), 1.2),
+        ("ConditionalVAE", (wide, 16, 10, coins), bound, (rows, classes), 1.2),
+        ("ConvVAE", (1, 28, (16, 32), 16, coins), bound, (images,), 1.5),
+    )
+    for name, args, losses, x, target in cases:
+        row = registry[f"models.{name}"]
+        ours = step(row.ours(*args), losses[0], optim.Adam, *x)
+        theirs = step(row.reference(*args), losses[1], torch.optim.Adam, *x)
+        words = f"training step: {name}, 128 of 784"
+        yield Case(words, ours, theirs, "torch", target, (row.name,))
+
+
 def local_norms() -> Iterator[Case]:
     from dlbook import ops
 
@@ -807,6 +852,7 @@ GROUPS = (
     recurrents,
     local_norms,
     lenets,
+    autoencoders,
     attentions,
     transformers,
     gpts,

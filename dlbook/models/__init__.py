@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = lazy(
         "alexnet",
         "autoencoder",
         "char_rnn",
+        "dcgan",
         "gan",
         "glove",
         "googlenet",
@@ -57,6 +58,14 @@ __getattr__, __dir__, __all__ = lazy(
             "salt_and_pepper_noise",
         ],
         "char_rnn": ["CharRNN", "detached"],
+        "dcgan": [
+            "ConditionalDiscriminator",
+            "ConditionalGenerator",
+            "DCGANDiscriminator",
+            "DCGANGenerator",
+            "PhraseEncoder",
+            "spectrally_normalized",
+        ],
         "gan": [
             "GAMES",
             "Game",

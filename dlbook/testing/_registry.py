@@ -92,6 +92,7 @@ exemptions: Mapping[str, str] = {
     "models.Game": "a pair of losses; tests/test_gan.py",
     "models.gradient_penalty": "asks for the critic's graph; tests/test_gan.py",
     "models.optimal_*": "densities, without a derivative; tests/test_gan.py",
+    "models.spectrally_normalized": "as spectral_norm; tests/test_dcgan.py",
     "models.spectral_norm": "gives a layer a SpectralNorm; tests/test_gan.py",
     "models.Decoded": "a record; tests/test_seq2seq.py",
     "models.Words": "a list of words; tests/test_word_vectors.py",

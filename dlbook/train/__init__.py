@@ -10,6 +10,7 @@ from dlbook._lazy import lazy
 __getattr__, __dir__, __all__ = lazy(
     __name__,
     modules=[
+        "adversarial",
         "batches",
         "checkpoints",
         "comparison",
@@ -28,6 +29,7 @@ __getattr__, __dir__, __all__ = lazy(
         "transfer",
     ],
     names={
+        "adversarial": ["AdversarialHistory", "AdversarialRun", "fit_adversarial"],
         "checkpoints": ["CheckpointError"],
         "comparison": ["Comparison", "Difference", "Summary", "compare"],
         "devices": ["device"],

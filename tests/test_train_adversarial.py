@@ -397,6 +397,7 @@ def test_a_plain_game_loses_modes_of_the_ring() -> None:
     assert sum(r.found < 8 for r in results) >= 4, [r.found for r in results]
 
 
+@pytest.mark.slow
 @pytest.mark.untyped
 def test_a_penalty_finds_all_modes_of_the_ring() -> None:
     result = cured(0)

@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy(
         "mlp",
         "neocognitron",
         "neurons",
+        "pix2pix",
         "resnet",
         "sampling",
         "seq2seq",
@@ -131,6 +132,7 @@ __getattr__, __dir__, __all__ = lazy(
             "retina",
             "separation",
         ],
+        "pix2pix": ["PatchDiscriminator", "UNetGenerator", "pix2pix_generator_loss"],
         "resnet": [
             "BasicBlock",
             "Bottleneck",

@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from dlbook.testing._row import Bad, Row, Sample, Samples, calls, integers, normal
+from dlbook.testing._row import Bad, Row, Sample, Samples, away, calls, integers, normal
 
 STEM = "gans"
 EMPTY = torch.zeros(0, dtype=torch.float64)
@@ -234,6 +234,86 @@ def phrases(g: Generator) -> Iterable[Sample]:
     yield Sample("one word", (6, 3, 4), inputs=(torch.tensor([[5]]),))
 
 
+class Drawer(nn.Module):
+    """A U-Net of depth 3, written out."""
+
+    def __init__(
+        self, inputs: int, outputs: int, w: int = 2, depth: int = 3, dropout: float = 0.5
+    ) -> None:
+        super().__init__()
+        halve: dict[str, Any] = {"kernel_size": 4, "stride": 2, "padding": 1}
+        self.down = nn.ModuleList(
+            [
+                nn.Sequential(nn.Conv2d(inputs, w, **halve)),
+                nn.Sequential(
+                    nn.LeakyReLU(0.2),
+                    nn.Conv2d(w, 2 * w, bias=False, **halve),
+                    nn.BatchNorm2d(2 * w),
+                ),
+                nn.Sequential(nn.LeakyReLU(0.2), nn.Conv2d(2 * w, 4 * w, **halve)),
+            ]
+        )
+        drop = [nn.Dropout(dropout)] if dropout else []
+        self.up = nn.ModuleList(
+            [
+                nn.Sequential(
+                    nn.ReLU(),
+                    nn.ConvTranspose2d(4 * w, 2 * w, bias=False, **halve),
+                    nn.BatchNorm2d(2 * w),
+                    *drop,
+                ),
+                nn.Sequential(
+                    nn.ReLU(),
+                    nn.ConvTranspose2d(4 * w, w, bias=False, **halve),
+                    nn.BatchNorm2d(w),
+                    *drop,
+                ),
+                nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(2 * w, outputs, **halve), nn.Tanh()),
+            ]
+        )
+
+    def forward(self, y: Tensor) -> Tensor:
+        first = self.down[0](y)
+        second = self.down[1](first)
+        third = self.up[0](self.down[2](second))
+        x: Tensor = self.up[1](torch.cat([third, second], 1))
+        x = self.up[2](torch.cat([x, first], 1))
+        return x
+
+
+class Patches(nn.Module):
+    def __init__(self, inputs: int, w: int, layers: int) -> None:
+        super().__init__()
+        self.patches = nn.Sequential(
+            nn.Conv2d(inputs, w, 4, 2, 1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(w, 2 * w, 4, 1, 1, bias=False),
+            nn.BatchNorm2d(2 * w),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(2 * w, 1, 4, 1, 1),
+        )
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        scores: Tensor = self.patches(torch.cat([x, condition], 1))
+        return scores
+
+
+def drawings(g: Generator) -> Iterable[Sample]:
+    y = normal(g, 2, 1, 8, 16)
+    yield Sample("no dropout", (1, 2, 2, 3, 0.0), inputs=(y,), smooth=False)
+    yield Sample("dropout", (1, 2, 2, 3, 0.3), inputs=(y,), smooth=False)
+
+
+def pairs(g: Generator) -> Iterable[Sample]:
+    inputs = (normal(g, 2, 1, 12, 10), normal(g, 2, 2, 12, 10))
+    yield Sample("one strided layer", (3, 2, 1), inputs=inputs, smooth=False)
+
+
+def three(g: Generator) -> tuple[Tensor, Tensor, Tensor]:
+    x = normal(g, 2, 1, 4, 4)
+    return normal(g, 2, 1, 3, 3), x, x + away(g, 2, 1, 4, 4)
+
+
 def network(name: str, reference: Any, samples: Samples, formula: str, *bad: Bad) -> Row:
     return Row(f"models.{name}", reference, samples, formula, STEM, kind="module", bad=bad)
 
@@ -259,6 +339,35 @@ ROWS = [
         r"s = w \cdot g(\operatorname{norm}(w \star \cdots x)) + b",
         Bad("expected a size that can be halved 2 times", (2, 6), TINY),
         Bad("DCGANDiscriminator: expected images of shape (B, 2, 8, 8)", (2, 8), TINY, (Z,)),
+    ),
+    network(
+        "UNetGenerator",
+        Drawer,
+        drawings,
+        r"x = \tanh(v_1 \star^\top \max(0, (u_2, d_1)) + b)",
+        Bad("expected a width of 1 or more and a depth of 2 or more, got 4 and 1", (1, 1, 4, 1)),
+        Bad("sides can be halved 2 times, got (2, 3)", (1, 1, 4, 2), {}, (Z,)),
+    ),
+    network(
+        "PatchDiscriminator",
+        Patches,
+        pairs,
+        r"s_{ij} = D(x_{ij}, y_{ij})",
+        Bad("expected a width and layers of 1 or more, got 4 and 0", (2, 4, 0)),
+        Bad("with 3 channels together, got (2, 3) and (2, 3)", (3, 2, 1), {}, (Z, Z)),
+    ),
+    Row(
+        "models.pix2pix_generator_loss",
+        lambda fake, x, t, weight=100.0: logistic(fake, 1.0) + weight * functional.l1_loss(x, t),
+        calls(("patches", three)),
+        r"\ell_G = -\mathbb E \log\sigma(\tilde s) + \lambda\, \mathbb E |G(y) - x|",
+        STEM,
+        bad=(
+            Bad("expected at least one score in fake, got shape (0,)", (EMPTY, Z, Z)),
+            Bad("expected target of the input's shape (2, 3), got (0,)", (Z, Z, EMPTY)),
+            Bad("expected a weight of 0 or more, got -1", (Z, Z, Z), {"weight": -1.0}),
+        ),
+        note="Our own name: PyTorch has no such loss",
     ),
     network(
         "PhraseEncoder",

@@ -303,7 +303,8 @@ def softmax_gradients(v, U, o):
 @full.reference
 def softmax_gradients_reference(v, U, o):
     # By the scores s = U v the gradient is e = p − onehot(o). Each score is a row of U times v:
-    # by v that gives Uᵀ e, by U the outer product of e and v. All V rows are touched.
+    # by v that gives Uᵀ e, by U the outer product of e and v. All V rows are touched;
+    # negative sampling touches K + 1 at most.
     error = torch.softmax(U @ v, 0)
     error[o] -= 1
     return U.T @ error, torch.outer(error, v)

@@ -2,9 +2,9 @@ r"""Vectors for words, learned by guessing which words stand near which: skip-gr
 
 A word in the middle shall tell the words around it from words drawn at random. Every word has two
 vectors, one as the centre, :math:`v`, and one as context, :math:`u`. For a centre c, a neighbour o
-and K words :math:`n_k` from the noise,
+and K words :math:`h_k` from the noise,
 
-.. math:: \ell = -\log\sigma(u_o \cdot v_c) - \sum_k \log\sigma(-u_{n_k} \cdot v_c) .
+.. math:: \ell = -\log\sigma(u_o \cdot v_c) - \sum_k \log\sigma(-u_{h_k} \cdot v_c) .
 
 Three tricks come with it: noise follows the words' counts to the power 0.75; frequent words are
 often left out; and near neighbours are taken more often than far ones.
@@ -207,15 +207,15 @@ def negative_sampling_loss(
 ) -> Float[Array, ""]:
     r"""Mean over pairs of what it costs to take noise for neighbours, and neighbours for noise.
 
-    .. math:: \ell = -\log\sigma(u_o \cdot v_c) - \sum_k \log\sigma(-u_{n_k} \cdot v_c), \qquad
+    .. math:: \ell = -\log\sigma(u_o \cdot v_c) - \sum_k \log\sigma(-u_{h_k} \cdot v_c), \qquad
         \frac{\partial \ell}{\partial v_c} = -\sigma(-u_o \cdot v_c)\,u_o
-        + \sum_k \sigma(u_{n_k} \cdot v_c)\,u_{n_k}
+        + \sum_k \sigma(u_{h_k} \cdot v_c)\,u_{h_k}
        :label: models-negative-sampling
 
     Args:
         centre: :math:`v_c`, the centres' vectors.
         context: :math:`u_o`, the vectors of a true neighbour of each.
-        noise: :math:`u_{n_k}`, those of K words of noise for each. One may happen to be the
+        noise: :math:`u_{h_k}`, those of K words of noise for each. One may happen to be the
             neighbour; it counts all the same, as in the formula (the authors' program leaves it
             out).
 

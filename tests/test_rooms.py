@@ -38,7 +38,6 @@ EXEMPT = {
     "dlbook/models/vae.py": "taught by a chapter of Part V that is yet to be written",
     "dlbook/models/glove.py": "taught by a chapter of Part IV that is yet to be written",
     "dlbook/models/word2vec.py": "taught by a chapter of Part IV that is yet to be written",
-    "dlbook/data/dates.py": "taught by a chapter of Part IV that is yet to be written",
     "dlbook/data/mixtures.py": "taught by a chapter of Part V that is yet to be written",
     "dlbook/metrics/generative.py": "taught by a chapter of Part V that is yet to be written",
     "dlbook/models/gan.py": "taught by a chapter of Part V that is yet to be written",

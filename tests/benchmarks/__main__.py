@@ -773,6 +773,114 @@ def gpts() -> Iterator[Case]:
     yield Case(f"forward and backward: {words}", runs[1], runs[3], "torch", None, ("models.GPT",))
 
 
+def games() -> Iterator[Case]:
+    """A step of both players, beside the same networks of PyTorch's modules."""
+    from dlbook import models, nn, optim
+    from dlbook.ops import l1_loss as our_l1
+    from dlbook.testing import registry
+
+    bce = functional.binary_cross_entropy_with_logits
+
+    def their_penalty(critic: Any, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
+        epsilon = torch.rand(len(real), *(1,) * (real.dim() - 1))
+        x = (epsilon * real + (1 - epsilon) * fake.detach()).requires_grad_()
+        (gradient,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
+        return ((gradient.flatten(1).norm(dim=1) - 1) ** 2).mean()
+
+    def logistic(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
+        return bce(real, torch.ones_like(real)) + bce(fake, torch.zeros_like(fake))
+
+    theirs = {
+        "non-saturating": (logistic, lambda fake: bce(fake, torch.ones_like(fake))),
+        "wasserstein": (lambda real, fake: fake.mean() - real.mean(), lambda fake: -fake.mean()),
+    }
+
+    def step(
+        players: Any, game: Any, kind: Any, x: torch.Tensor, z: torch.Tensor, penalty: Any, y: Any
+    ) -> Run:
+        generator, discriminator = players
+        steps = [kind(p.parameters(), lr=1e-4) for p in players]
+        beside = () if y is None else (y,)
+
+        def run() -> None:
+            with torch.no_grad():
+                fake = generator(z)
+            loss = game[0](discriminator(x, *beside), discriminator(fake, *beside))
+            if penalty is not None:
+                loss = loss + penalty(discriminator, x, fake)
+            steps[1].zero_grad()
+            loss.backward()
+            steps[1].step()
+            for parameter in discriminator.parameters():
+                parameter.requires_grad_(False)
+            made = generator(z)
+            loss = game[1](discriminator(made, *beside))
+            if y is not None:
+                loss = loss + 100 * (our_l1 if kind is optim.Adam else functional.l1_loss)(made, x)
+            steps[0].zero_grad()
+            loss.backward()
+            for parameter in discriminator.parameters():
+                parameter.requires_grad_(True)
+            steps[0].step()
+
+        return run
+
+    def dense(library: Any, last: int) -> Any:
+        layers = [library.Linear(2, 128), library.ReLU(), library.Linear(128, 128), library.ReLU()]
+        return torch.nn.Sequential(*layers, library.Linear(128, last))
+
+    torch.manual_seed(0)
+    ring, z2 = torch.randn(256, 2), torch.randn(256, 2)
+    pictures, z = torch.randn(32, 1, 28, 28), torch.randn(32, 32)
+    up, down = {"width": 16, "layers": 2, "kernel_size": 4}, {"norm_layer": None}
+    reference = {name: row.reference for name, row in registry.items() if row.stem == "gans"}
+
+    def dcgan(norm: bool) -> tuple[Any, Any]:
+        """Ours and PyTorch's, of equal widths."""
+        pairs = []
+        for g, d in (
+            (models.DCGANGenerator, models.DCGANDiscriminator),
+            (reference["models.DCGANGenerator"], reference["models.DCGANDiscriminator"]),
+        ):
+            pairs.append((g(32, 1, 28, **up), d(1, 28, **up, **({} if norm else down))))
+        return pairs[0], pairs[1]
+
+    unet, patch = "models.UNetGenerator", "models.PatchDiscriminator"
+    paired = (
+        (models.UNetGenerator(1, 1, 16, 3), models.PatchDiscriminator(2, 16, 1)),
+        (reference[unet](1, 1, 16, 3), reference[patch](2, 16, 1)),
+    )
+    outlines, filled = torch.randn(2, 16, 1, 32, 32)
+    both = [(dense(library, 2), dense(library, 1)) for library in (nn, torch.nn)]
+    penalty = models.gradient_penalty
+    names = "models.DCGANGenerator", "models.DCGANDiscriminator"
+    images = unet, patch
+    for words, pairs, game, x, noise, slope, y, target, rows in (
+        ("dense, ring", both, "non-saturating", ring, z2, False, None, 1.2, ()),
+        ("dense, penalty", both, "wasserstein", ring, z2, True, None, 1.2, ()),
+        ("DCGAN", dcgan(True), "non-saturating", pictures, z, False, None, 1.5, names),
+        ("DCGAN, penalty", dcgan(False), "wasserstein", pictures, z, True, None, 1.5, names),
+        (
+            "pix2pix",
+            paired,
+            "non-saturating",
+            filled,
+            outlines,
+            False,
+            outlines,
+            1.5,
+            (unet, patch),
+        ),
+    ):
+        ours = step(
+            pairs[0], models.GAMES[game], optim.Adam, x, noise, penalty if slope else None, y
+        )
+        other = step(
+            pairs[1], theirs[game], torch.optim.Adam, x, noise, their_penalty if slope else None, y
+        )
+        yield Case(f"both players' step: {words}", ours, other, "torch", target, rows)
+
+
 def compiled() -> Iterator[Case]:
     from dlbook import ops
 
@@ -856,6 +964,7 @@ GROUPS = (
     attentions,
     transformers,
     gpts,
+    games,
     compiled,
     norms_compiled,
 )

@@ -854,23 +854,13 @@ def games() -> Iterator[Case]:
     both = [(dense(library, 2), dense(library, 1)) for library in (nn, torch.nn)]
     penalty = models.gradient_penalty
     names = "models.DCGANGenerator", "models.DCGANDiscriminator"
-    images = unet, patch
+    last = unet, patch
     for words, pairs, game, x, noise, slope, y, target, rows in (
         ("dense, ring", both, "non-saturating", ring, z2, False, None, 1.2, ()),
         ("dense, penalty", both, "wasserstein", ring, z2, True, None, 1.2, ()),
         ("DCGAN", dcgan(True), "non-saturating", pictures, z, False, None, 1.5, names),
         ("DCGAN, penalty", dcgan(False), "wasserstein", pictures, z, True, None, 1.5, names),
-        (
-            "pix2pix",
-            paired,
-            "non-saturating",
-            filled,
-            outlines,
-            False,
-            outlines,
-            1.5,
-            (unet, patch),
-        ),
+        ("pix2pix", paired, "non-saturating", filled, outlines, False, outlines, 1.5, last),
     ):
         ours = step(
             pairs[0], models.GAMES[game], optim.Adam, x, noise, penalty if slope else None, y

@@ -119,6 +119,7 @@ def share_copied(model: Any, length: int) -> float:
 
 
 @pytest.mark.slow
+@pytest.mark.untyped  # annotations checked at every step take long
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", range(3))
 def test_one_vector_with_six_times_the_updates_falls_short_of_attention(seed: int) -> None:
@@ -134,6 +135,7 @@ def test_one_vector_with_six_times_the_updates_falls_short_of_attention(seed: in
 
 
 @pytest.mark.slow
+@pytest.mark.untyped
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("rate", [0.004, 0.02])
 def test_another_rate_does_not_help_one_vector(rate: float) -> None:
@@ -157,6 +159,7 @@ def share_read(model: Any, data: dates.DateSplits, texts: Any, isos: Any) -> flo
 
 
 @pytest.mark.slow
+@pytest.mark.untyped
 @pytest.mark.timeout(900)
 def test_dates_are_read_in_every_seed_and_iso_by_chance() -> None:
     """New days of known places are read by all; what was in no training, by some."""
@@ -181,6 +184,7 @@ def test_dates_are_read_in_every_seed_and_iso_by_chance() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.untyped
 @pytest.mark.timeout(900)
 def test_one_vector_reads_dates_later() -> None:
     data = dates.load(examples=(20_000, 500, 1000))

@@ -70,6 +70,7 @@ def territories_near(found: WordVectors) -> float:
 
 
 @pytest.mark.slow
+@pytest.mark.untyped  # annotations checked at every step take long
 def test_the_question_about_the_peso_and_all_like_it_are_answered() -> None:
     found = [vectors(skip_gram(seed)) for seed in range(5)]
     answers = [v.analogy("United States", "dollar", "Mexico")[0][0] for v in found]
@@ -85,6 +86,7 @@ def test_the_question_about_the_peso_and_all_like_it_are_answered() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.untyped
 @pytest.mark.parametrize("window", [3, 8])
 @pytest.mark.parametrize("epochs", [2, 3, 5])
 def test_leaving_out_frequent_words_brings_kinds_together(window: int, epochs: int) -> None:
@@ -95,6 +97,7 @@ def test_leaving_out_frequent_words_brings_kinds_together(window: int, epochs: i
 
 
 @pytest.mark.slow
+@pytest.mark.untyped
 @pytest.mark.parametrize("epochs", [1, 2, 3, 5])
 def test_a_wide_window_answers_less_well_however_long_it_is_trained(epochs: int) -> None:
     for seed in range(2):
@@ -103,6 +106,7 @@ def test_a_wide_window_answers_less_well_however_long_it_is_trained(epochs: int)
 
 
 @pytest.mark.slow
+@pytest.mark.untyped
 def test_scores_agree_with_the_counts() -> None:
     generator = torch.Generator().manual_seed(9)
     size, passes = len(TEXT), 10
@@ -122,6 +126,7 @@ def test_scores_agree_with_the_counts() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.untyped
 def test_a_wide_window_comes_nearer_with_fewer_pairs_and_a_rate_that_falls_at_every_step() -> None:
     noise = noise_distribution(TEXT.counts)
     for seed in range(2):
@@ -159,6 +164,7 @@ def glove(
 
 
 @pytest.mark.slow
+@pytest.mark.untyped
 @pytest.mark.parametrize(("seed", "amount"), [(0, 0.1), (1, 0.2), (0, 0.5)])
 def test_glove_needs_the_pairs_that_never_met_whatever_is_added(seed: int, amount: float) -> None:
     met = cooccurrences(TEXT, 3)
@@ -174,6 +180,7 @@ def test_glove_needs_the_pairs_that_never_met_whatever_is_added(seed: int, amoun
 
 
 @pytest.mark.slow
+@pytest.mark.untyped
 @pytest.mark.parametrize(
     ("size", "x_max", "epochs"),
     [(8, 1.0, 53), (24, 1.0, 53), (48, 1.0, 5), (48, 1.0, 20), (48, 10.0, 53), (48, 100.0, 53)],

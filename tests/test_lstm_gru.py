@@ -144,6 +144,7 @@ def error_after(
 
 
 @pytest.mark.slow
+@pytest.mark.untyped  # annotations checked at every step take long
 def test_no_rate_brings_the_simple_network_off_the_plain_in_so_many_updates() -> None:
     """A list that goes beyond the page's, and PyTorch's start as well as an orthogonal one."""
     found = [
@@ -155,6 +156,7 @@ def test_no_rate_brings_the_simple_network_off_the_plain_in_so_many_updates() ->
 
 
 @pytest.mark.slow
+@pytest.mark.untyped
 def test_eight_more_seeds_leave_the_order_but_not_the_certainty() -> None:
     """Biases for the time scales help an LSTM; from the shelf some learn, and every GRU."""
     half = sequences.ADDING_CHANCE / 2
@@ -170,6 +172,7 @@ def test_eight_more_seeds_leave_the_order_but_not_the_certainty() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.untyped
 @pytest.mark.parametrize("rate", [0.01, 0.1])
 def test_the_order_does_not_hang_on_the_rate(rate: float) -> None:
     """The page's seeds, at rates on both sides of the one the LSTMs have there."""

@@ -84,12 +84,14 @@ def programs() -> tuple[float, float]:
 
 
 @pytest.mark.slow
+@pytest.mark.untyped  # annotations checked at every step take long
 @pytest.mark.parametrize("seed", range(5))
 def test_a_short_training_beats_the_bigram(seed: int) -> None:
     assert float(bits_per_byte(trained(300, seed)).mean()) < bigram_bits() - 0.3
 
 
 @pytest.mark.slow
+@pytest.mark.untyped
 @pytest.mark.timeout(900)
 def test_twice_the_training_beats_gzip_and_not_xz() -> None:
     gzipped, xz = programs()

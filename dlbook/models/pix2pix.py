@@ -143,7 +143,7 @@ class PatchDiscriminator(nn.Module):
     r"""Score every patch of a picture, given what it was made of.
 
     Strided convolutions, then two of stride 1: each score has seen a square of
-    :attr:`receptive_field` pixels, 70 with three strided layers, and no more.
+    ``receptive_field`` pixels, 70 with three strided layers, and no more.
 
     Args:
         in_channels: of picture and input together.

@@ -28,6 +28,7 @@ from dlbook.autodiff.tape import Array
 from dlbook.nn.convolution import ConvTranspose2d
 from dlbook.ops import arithmetic
 from dlbook.ops.activations import softplus
+from dlbook.ops.losses import mse_loss
 
 __all__ = [
     "GAMES",
@@ -234,9 +235,8 @@ def least_squares_discriminator_loss(real: Array, fake: Array) -> Float[Array, "
         tensor(2.)
     """
     _scores("least_squares_discriminator_loss", real=real, fake=fake)
-    miss = real - 1.0
-    squares = arithmetic.mean(arithmetic.mul(miss, miss))
-    return arithmetic.add(squares, arithmetic.mean(arithmetic.mul(fake, fake))) * 0.5
+    right = mse_loss(real, torch.ones_like(real))
+    return arithmetic.add(right, mse_loss(fake, torch.zeros_like(fake))) * 0.5
 
 
 def least_squares_generator_loss(fake: Array) -> Float[Array, ""]:
@@ -260,8 +260,7 @@ def least_squares_generator_loss(fake: Array) -> Float[Array, ""]:
         tensor(1.)
     """
     _scores("least_squares_generator_loss", fake=fake)
-    miss = fake - 1.0
-    return arithmetic.mean(arithmetic.mul(miss, miss)) * 0.5
+    return mse_loss(fake, torch.ones_like(fake)) * 0.5
 
 
 # --- Wasserstein --------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from dlbook.autodiff.tape import Array
-from dlbook.models.gan import non_saturating_generator_loss
+from dlbook.models.gan import _scores, non_saturating_generator_loss
 from dlbook.nn.activations import LeakyReLU, ReLU, Tanh
 from dlbook.nn.convolution import Conv2d, ConvTranspose2d
 from dlbook.nn.normalization import BatchNorm2d
@@ -49,6 +49,12 @@ def pix2pix_generator_loss(
     """
     if weight < 0:
         raise ValueError(f"pix2pix_generator_loss: expected a weight of 0 or more, got {weight}")
+    _scores("pix2pix_generator_loss", fake=fake)
+    if output.shape != target.shape:
+        raise ValueError(
+            f"pix2pix_generator_loss: expected target of output's shape {tuple(output.shape)}, "
+            f"got {tuple(target.shape)}"
+        )
     distance = l1_loss(output, target) * weight
     return arithmetic.add(non_saturating_generator_loss(fake), distance)
 

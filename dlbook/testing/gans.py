@@ -364,7 +364,7 @@ ROWS = [
         STEM,
         bad=(
             Bad("expected at least one score in fake, got shape (0,)", (EMPTY, Z, Z)),
-            Bad("expected target of the input's shape (2, 3), got (0,)", (Z, Z, EMPTY)),
+            Bad("expected target of output's shape (2, 3), got (0,)", (Z, Z, EMPTY)),
             Bad("expected a weight of 0 or more, got -1", (Z, Z, Z), {"weight": -1.0}),
         ),
         note="Our own name: PyTorch has no such loss",

@@ -341,7 +341,7 @@ ROWS = [
         r"\ell = -\log\sigma(u_o \cdot v_c) - \textstyle\sum_k \log\sigma(-u_k \cdot v_c)",
         EMBEDDINGS,
         bad=(
-            Bad("expected context of shape (4, 3) and noise of shape (4, N, 3)", (V, V[:2], N)),
+            Bad("expected context of shape (4, 3) and noise of shape (4, K, 3)", (V, V[:2], N)),
             Bad("expected context of shape (4, 3)", (V, V, N[..., :2])),
         ),
         note="Our own name: PyTorch has no such loss",

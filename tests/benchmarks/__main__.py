@@ -346,9 +346,6 @@ def trained(function: Any, *leaves: torch.Tensor) -> Run:
 
 
 def norm_cases() -> Iterator[tuple[str, str, tuple[torch.Tensor, ...]]]:
-    # The allocator returns memory to the system beyond a limit that grows with the largest block
-    # that was freed. Free a large one first, so that nobody is timed while fetching it back.
-    torch.ones(31 << 18)
     for name, shapes in NORMS.items():
         for shape in shapes:
             parameters = [torch.rand(shape[1]) + 0.5, torch.randn(shape[1])]
@@ -424,7 +421,6 @@ def convolutions() -> Iterator[Case]:
     """Forward, and backward into images, kernels and biases."""
     from dlbook import ops
 
-    torch.ones(31 << 18)  # as above, lest anybody is timed while fetching memory
     kinds = (
         ("conv2d", CONVOLUTIONS, 1.4),
         ("conv2d", OTHERS, 2.0),
@@ -471,7 +467,6 @@ def ladder() -> Iterator[Case]:
     def theirs(x: torch.Tensor, w: torch.Tensor, padding: int) -> Run:
         return trained(lambda *leaves: functional.conv2d(*leaves, padding=padding), x, w)
 
-    torch.ones(31 << 18)
     small = torch.randn(1, 1, 8, 8), torch.randn(4, 1, 3, 3), 1
     yield Case(
         "by loops 1→4, 8×8, k 3", climb(lowering.by_loops, *small), theirs(*small), "torch", None
@@ -510,7 +505,6 @@ POOLS: dict[str, tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]] = {
 def pools() -> Iterator[Case]:
     from dlbook import ops
 
-    torch.ones(31 << 18)  # as above, lest anybody is timed while fetching memory
     for name, cases in POOLS.items():
         for shape, sizes in cases:
             args = (torch.randn(shape), *sizes)
@@ -527,7 +521,6 @@ def recurrents() -> Iterator[Case]:
     """Modules with 128 units on 32 series of 64 steps, 64 features, forward and backward."""
     from dlbook import nn
 
-    torch.ones(31 << 18)  # as above, lest anybody is timed while fetching memory
     x = torch.randn(64, 32, 64)
     for name in ("LSTM", "GRU", "RNN"):
         theirs = getattr(torch.nn, name)(64, 128)
@@ -629,7 +622,6 @@ def autoencoders() -> Iterator[Case]:
     from dlbook import models, nn, optim
     from dlbook.testing import registry
 
-    torch.ones(31 << 18)
     torch.manual_seed(0)
     rows, images = torch.rand(128, 784), torch.rand(128, 1, 28, 28)
     classes = torch.randint(10, (128,))
@@ -694,7 +686,6 @@ def attentions() -> Iterator[Case]:
     """Forward, and backward into queries, keys and values: in one piece, and block by block."""
     from dlbook import ops
 
-    torch.ones(31 << 18)
     kernel = functional.scaled_dot_product_attention
     for shape, causal, target in HEADS:
         args = [torch.randn(shape) for _ in range(3)]
@@ -746,7 +737,6 @@ def gpts() -> Iterator[Case]:
     from dlbook import models, nn, optim
     from dlbook.testing import registry
 
-    torch.ones(31 << 18)  # as above, lest anybody is timed while fetching memory
     torch.manual_seed(0)
     sizes = 128, 64, 4, 4, 128  # vocabulary, context, layers, heads, width
     tokens, targets = torch.randint(128, (2, 12, 64))
@@ -1012,6 +1002,9 @@ def main() -> int:
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
+    # The allocator returns memory to the system beyond a limit that grows with the largest block
+    # that was freed. Free a large one first, so that nobody is timed while fetching it back.
+    torch.ones(31 << 18)
     print(f"{'case':<48} {'against':<14} {'ours µs':>10} {'other µs':>10} {'ratio':>6} target")
     results: list[Result] = []
     for group in GROUPS:

@@ -518,20 +518,12 @@ class _Record:
         return self.noise
 
     def _check(self, contents: Mapping[str, Any]) -> None:
-        if contents.get("kind") != "fit_adversarial":
-            raise CheckpointError("this checkpoint was not written by fit_adversarial")
+        checkpoints.check_origin(contents, "fit_adversarial", self.settings)
         if contents["step"] > self.run.steps:
             raise CheckpointError(
                 f"the checkpoint is at step {contents['step']}, this run wants {self.run.steps} "
                 "in all"
             )
-        for name, value in self.settings.items():
-            saved = contents["settings"].get(name)
-            if saved != value:
-                raise CheckpointError(
-                    f"the checkpoint's run has {name} = {saved!r}, this one {value!r}; "
-                    "give the same arguments, or another file"
-                )
         if len(contents["schedulers"]) != len(self.schedulers):
             raise CheckpointError(
                 f"the checkpoint's run has {len(contents['schedulers'])} schedulers, this one "

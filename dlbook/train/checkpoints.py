@@ -34,6 +34,7 @@ __all__ = [
     "CheckpointError",
     "capture",
     "check",
+    "check_origin",
     "load",
     "random_state",
     "restore",
@@ -206,6 +207,33 @@ def check(
     for name, part in (("optimizer", optimizer), ("scheduler", scheduler)):
         if part is not None:
             _check_part(contents, name, part)
+
+
+def check_origin(contents: Mapping[str, Any], writer: str, settings: Mapping[str, Any]) -> None:
+    """Compare who wrote a checkpoint, and with which arguments, with who is about to go on.
+
+    Args:
+        contents: from :func:`load`, with what was saved as ``kind`` and ``settings``.
+        writer: the function that goes on, saved as ``kind``.
+        settings: its arguments.
+
+    Raises:
+        CheckpointError: if another function wrote it, or with another argument.
+
+    Example:
+        >>> check_origin({"kind": "fit", "settings": {"seed": 0}}, "fit", {"seed": 1})
+        Traceback (most recent call last):
+        dlbook.train.checkpoints.CheckpointError: the checkpoint's run has seed = 0, this one 1; ...
+    """
+    if contents.get("kind") != writer:
+        raise CheckpointError(f"this checkpoint was not written by {writer}")
+    for name, value in settings.items():
+        saved = contents["settings"].get(name)
+        if saved != value:
+            raise CheckpointError(
+                f"the checkpoint's run has {name} = {saved!r}, this one {value!r}; "
+                "give the same arguments, or another file"
+            )
 
 
 def random_state(generators: Iterable[torch.Generator] = ()) -> dict[str, Any]:

@@ -465,20 +465,12 @@ class _Record:
             checkpoints.set_random_state(self._random, self.generators)
 
     def _check(self, contents: Mapping[str, Any]) -> None:
-        if contents.get("kind") != "fit":
-            raise CheckpointError("this checkpoint was not written by fit")
+        checkpoints.check_origin(contents, "fit", self.settings)
         if contents["epoch"] > self.run.epochs:
             raise CheckpointError(
                 f"the checkpoint is at epoch {contents['epoch']}, "
                 f"this run wants {self.run.epochs} in all"
             )
-        for name, value in self.settings.items():
-            saved = contents["settings"].get(name)
-            if saved != value:
-                raise CheckpointError(
-                    f"the checkpoint's run has {name} = {saved!r}, this one {value!r}; "
-                    "give the same arguments, or another file"
-                )
         kinds = [type(callback).__name__ for callback in self.callbacks]
         if [saved["kind"] for saved in contents["callbacks"]] != kinds:
             raise CheckpointError(

@@ -81,7 +81,7 @@ for seed in range(3):
 nearest, told = torch.stack(nearest), torch.stack(told)
 
 # sphinx_gallery_alt = "Two curves over the number of sentences, 1 to all. The dashed one, whether"
-# sphinx_gallery_alt = "the currency was told, is above; the other one rises below it and meets it."
+# sphinx_gallery_alt = "the currency was told, is above; the other rises below it and comes near."
 figure, ax = plt.subplots()
 x = range(len(ALLOWED))
 for values, name, style in ((told, "currency told", "s--"), (nearest, "nearest is right", "o-")):

@@ -75,7 +75,7 @@ print(tables)
 far = torch.tensor([[k > d for k in BLOCKS] for d in DELAYS])
 assert (tables[0.01][far] < 0.35).float().mean() > 0.9  # right of the line it is learned
 assert tables[0.01][~far].mean() > 0.55  # left of it hardly
-assert (tables[0.001] < 0.35).float().mean() > 0.8  # at the smaller rate on either side
+assert (tables[0.001] < 0.35).all()  # at the smaller rate on either side
 
 # %%
 # **What to notice.** At the larger rate guessing costs about as much as the answers left of the

@@ -54,6 +54,7 @@ def train(kind, units, rate=0.01):
     return model.eval()
 
 
+@torch.no_grad()
 def copied(model, length):
     source, lengths, target = strings(length, 200, torch.Generator().manual_seed(1))
     log_p = model(source, lengths, target)
@@ -67,16 +68,14 @@ def copied(model, length):
 
 lengths = list(range(1, LONGEST + 1))
 shares = {}
-with torch.no_grad():
-    for name, kind, units in (
-        ("one vector of 32", OneVector, 16),
-        ("one vector of 128", OneVector, 64),
-        ("attention, 32 numbers a place", Seq2Seq, 16),
-    ):
-        with torch.enable_grad():
-            model = train(kind, units)
-        shares[name] = [copied(model, n) for n in lengths]
-        print(f"{name:30s}", [f"{c:.2f}" for c in shares[name]])
+for name, kind, units in (
+    ("one vector of 32", OneVector, 16),
+    ("one vector of 128", OneVector, 64),
+    ("attention, 32 numbers a place", Seq2Seq, 16),
+):
+    model = train(kind, units)
+    shares[name] = [copied(model, n) for n in lengths]
+    print(f"{name:30s}", [f"{c:.2f}" for c in shares[name]])
 
 # %%
 

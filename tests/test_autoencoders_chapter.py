@@ -1,0 +1,148 @@
+"""What the chapter on autoencoders says, over more seeds and splits than its page has time for."""
+
+from functools import lru_cache
+
+import pytest
+import torch
+from torch import Tensor
+
+from dlbook import models, nn
+from dlbook.data import Splits, digits
+from dlbook.metrics.generative import psnr
+from dlbook.optim import Adam
+from dlbook.optim.lr_scheduler import CosineAnnealingLR
+from dlbook.train import fit
+
+SPLITS = ("stratified", "file-order")
+SEEDS = range(5)
+STORM = 0.25
+
+
+@lru_cache
+def parts(split: str) -> Splits:
+    return digits.load(split=split)  # type: ignore[arg-type]
+
+
+def train(
+    model: torch.nn.Module, x: Tensor, seed: int, *, lr: float, epochs: int = 40
+) -> torch.nn.Module:
+    optimizer = Adam(model.parameters(), lr=lr)
+    fit(
+        model,
+        nn.MSELoss(),
+        optimizer,
+        (x, x),
+        epochs=epochs,
+        scheduler=CosineAnnealingLR(optimizer, epochs),
+        seed=seed,
+        device="cpu",
+        progress=False,
+    )
+    return model.eval()
+
+
+def snow(x: Tensor, seed: int) -> Tensor:
+    return models.gaussian_noise(x, STORM, generator=torch.Generator().manual_seed(seed))
+
+
+def axes(x: Tensor) -> Tensor:
+    return torch.linalg.svd(x - x.mean(0), full_matrices=False).Vh.T
+
+
+def by_pca(z: Tensor, x: Tensor, size: int) -> float:
+    v, mean = axes(x)[:, :size], x.mean(0)
+    return psnr((z - mean) @ v @ v.T + mean, z)
+
+
+def reached(model: torch.nn.Module, z: Tensor) -> float:
+    with torch.no_grad():
+        return psnr(model(z), z)
+
+
+def deep(x: Tensor, size: int, seed: int, epochs: int = 40) -> torch.nn.Module:
+    torch.manual_seed(seed)
+    return train(models.DeepAutoencoder((64, 128, size)), x, seed, lr=3e-3, epochs=epochs)
+
+
+@pytest.mark.slow
+@pytest.mark.untyped  # annotations checked at every step take long
+@pytest.mark.parametrize("split", SPLITS)
+def test_bends_help_small_codes(split: str) -> None:
+    x, z = parts(split).train.x, parts(split).test.x
+    for size in (4, 8):
+        flat = by_pca(z, x, size)
+        bent = [reached(deep(x, size, seed), z) for seed in SEEDS]
+        assert sum(b > flat + 0.4 for b in bent) >= 4, (size, flat, bent)
+
+
+def from_pca(x: Tensor, size: int, seed: int) -> models.DeepAutoencoder:
+    """Weights that compute PCA: a number and its negative pass two rectifiers unharmed."""
+    torch.manual_seed(seed)
+    model = models.DeepAutoencoder((64, 128, size))
+    v, mean = axes(x)[:, :size], x.mean(0)
+    pairs = torch.cat([torch.eye(64), -torch.eye(64)])
+    both = torch.cat([torch.eye(size), -torch.eye(size)])
+    first, second, third, last = (
+        layer for layer in model.modules() if isinstance(layer, nn.Linear)
+    )
+    with torch.no_grad():
+        first.weight.copy_(pairs)
+        first.bias.copy_(torch.cat([-mean, mean]))
+        second.weight.copy_(v.T @ pairs.T)
+        second.bias.zero_()
+        third.weight[: 2 * size] = both
+        third.bias.zero_()
+        last.weight.zero_()
+        last.weight[:, : 2 * size] = v @ both.T
+        last.bias.copy_(mean)
+    return model
+
+
+@pytest.mark.slow
+@pytest.mark.untyped
+def test_a_large_code_needs_a_good_start_or_patience() -> None:
+    x, z = parts("stratified").train.x, parts("stratified").test.x
+    flat = by_pca(z, x, 32)
+    start = reached(from_pca(x, 32, 0), z)
+    assert abs(start - flat) < 1e-3
+    soon = [reached(deep(x, 32, seed), z) for seed in SEEDS]
+    late = [reached(deep(x, 32, seed, epochs=150), z) for seed in SEEDS]
+    near = [reached(train(from_pca(x, 32, seed), x, seed, lr=3e-3), z) for seed in SEEDS]
+    assert sum(s < flat - 1 for s in soon) >= 4, (flat, soon)
+    assert sum(s > flat + 0.2 for s in late) >= 4, (flat, late)
+    assert sum(s > flat + 0.8 for s in near) >= 4, (flat, near)
+
+
+@pytest.mark.slow
+@pytest.mark.untyped
+def test_memory_and_the_denoiser_with_the_same_writers_and_with_others() -> None:
+    remembered, trained, affine, exact = {}, {}, {}, {}
+    for split in SPLITS:
+        data = parts(split)
+        x, wanted, z = data.train.x, data.validation.x, data.test.x
+        tried, seen = snow(wanted, 1), snow(z, 0)
+
+        def memory(y: Tensor, width: float, x: Tensor = x) -> Tensor:
+            return torch.softmax(-(torch.cdist(y, x) ** 2) / (2 * width**2), 1) @ x
+
+        width = max((w / 20 for w in range(3, 21)), key=lambda w: psnr(memory(tried, w), wanted))
+        remembered[split] = psnr(memory(seen, width), z)
+        exact[split] = psnr(memory(seen, STORM), z)
+        mean = x.mean(0)
+        covariance = torch.cov(x.T, correction=0)
+        gain = covariance @ torch.linalg.inv(covariance + STORM**2 * torch.eye(64))
+        affine[split] = psnr(((seen - mean) @ gain.T + mean).clamp(0, 1), z)
+        trained[split] = []
+        for seed in SEEDS:
+            torch.manual_seed(seed)
+            inner = models.DeepAutoencoder((64, 256, 64))
+            model = models.DenoisingAutoencoder(inner, models.GaussianNoise(STORM))
+            train(model, x, seed, lr=2e-3)
+            with torch.no_grad():
+                trained[split].append(psnr(model(seen).clamp(0, 1), z))
+        clipped = psnr(seen.clamp(0, 1), z)
+        good = [t > clipped + 3 and t > max(affine[split], exact[split]) for t in trained[split]]
+        assert sum(good) >= 4, (split, clipped, affine, exact, trained)
+    same, others = SPLITS
+    assert sum(abs(t - remembered[same]) < 0.4 for t in trained[same]) >= 4, (remembered, trained)
+    assert sum(t > remembered[others] + 0.2 for t in trained[others]) >= 4, (remembered, trained)

@@ -74,8 +74,8 @@ for level in levels:
             decibels[name].append(psnr(model(seen).clamp(0, 1), clean))
 
 # sphinx_gallery_alt = "Decibels against the strength of the noise, five falling curves. The three"
-# sphinx_gallery_alt = "for one strength cross each other. Clipping alone begins high above them all"
-# sphinx_gallery_alt = "and ends far below."
+# sphinx_gallery_alt = "for one strength cross each other. Clipping alone begins high above them"
+# sphinx_gallery_alt = "all and ends far below."
 figure, ax = plt.subplots()
 styles = ("k:", "-o", "--s", "-.^", "-D")
 for (name, values), style in zip(decibels.items(), styles, strict=True):

@@ -62,7 +62,7 @@ flat = (half - circle).square().sum(1).mean()
 
 # sphinx_gallery_alt = "Above, a thin dotted circle; a horizontal line through its middle; and a"
 # sphinx_gallery_alt = "curve that follows the circle nearly all the way. Below, three curves of"
-# sphinx_gallery_alt = "the code against the angle, each of which falls or rises steeply at one place."
+# sphinx_gallery_alt = "the code against the angle, each with one steep stretch."
 figure, (top, bottom) = plt.subplots(
     2, 1, figsize=(5.2, 7.2), gridspec_kw={"height_ratios": [1.6, 1]}
 )

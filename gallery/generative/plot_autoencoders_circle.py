@@ -62,7 +62,7 @@ flat = (half - circle).square().sum(1).mean()
 
 # sphinx_gallery_alt = "Above, a thin dotted circle; a horizontal line through its middle; and a"
 # sphinx_gallery_alt = "curve that follows the circle nearly all the way. Below, three curves of"
-# sphinx_gallery_alt = "the code against the angle, each with one steep stretch."
+# sphinx_gallery_alt = "the code against the angle, nearly straight but for one steep wave."
 figure, (top, bottom) = plt.subplots(
     2, 1, figsize=(5.2, 7.2), gridspec_kw={"height_ratios": [1.6, 1]}
 )
@@ -70,7 +70,7 @@ top.plot(*circle.T, ":", label="the circle")
 top.plot(*half.T, "--", label="first component")
 top.plot(*back[0].T, "-", lw=1, label="network")
 top.set(aspect="equal")
-top.legend(loc="center")
+top.legend(loc="center", bbox_to_anchor=(0.5, 0.3))
 for code, style in zip(codes, ("-", "--", "-."), strict=True):
     bottom.plot(phi / math.pi, (code - code.mean()) / code.std(), style)
 bottom.set(xlabel="angle, in units of π", ylabel="code, rescaled")

@@ -71,7 +71,7 @@ figure, ax = plt.subplots()
 for (name, values), style in zip(quality.items(), ("kx", "C1s", "C0o", "C2^"), strict=True):
     ax.plot(range(10), values, style, ms=6, label=name)
 ax.axhline(0.5, ls=":", color="k", lw=1)
-ax.set(xlabel="the stranger", ylabel="alarm is right", xticks=range(10), ylim=(0, 1.3))
+ax.set(xlabel="the stranger", ylabel="alarm is right", xticks=range(10), ylim=(0, 1.4))
 ax.legend(ncol=2, loc="upper center")
 plt.show()
 means = {name: sum(values) / 10 for name, values in quality.items()}

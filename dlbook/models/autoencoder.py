@@ -436,7 +436,23 @@ class SaltAndPepperNoise(nn.Module):
         return f"p={self.p}, low={self.low}, high={self.high}"
 
 
-class DenoisingAutoencoder(nn.Module):
+class _Wrapped(nn.Module):
+    """What goes around an autoencoder: its codes and its reconstructions are that one's."""
+
+    def __init__(self, autoencoder: Autoencoder) -> None:
+        super().__init__()
+        self.autoencoder = autoencoder
+
+    def encode(self, input: Float[Tensor, "B ..."]) -> Float[Tensor, "B ..."]:
+        """Return the codes of inputs."""
+        return self.autoencoder.encode(input)
+
+    def decode(self, code: Float[Tensor, "B ..."]) -> Float[Tensor, "B ..."]:
+        """Return what codes are taken for."""
+        return self.autoencoder.decode(code)
+
+
+class DenoisingAutoencoder(_Wrapped):
     r"""An autoencoder whose input is spoiled in training: :math:`\hat x = d(e(\tilde x))`.
 
     The target stays the clean :math:`x`, so that copying is no longer the answer. The best
@@ -457,17 +473,8 @@ class DenoisingAutoencoder(nn.Module):
     """
 
     def __init__(self, autoencoder: Autoencoder, noise: nn.Module) -> None:
-        super().__init__()
-        self.autoencoder = autoencoder
+        super().__init__(autoencoder)
         self.noise = noise
-
-    def encode(self, input: Float[Tensor, "B ..."]) -> Float[Tensor, "B ..."]:
-        """Return the codes of inputs as they are."""
-        return self.autoencoder.encode(input)
-
-    def decode(self, code: Float[Tensor, "B ..."]) -> Float[Tensor, "B ..."]:
-        """Return what codes are taken for."""
-        return self.autoencoder.decode(code)
 
     def forward(self, input: Float[Tensor, "B ..."]) -> Float[Tensor, "B ..."]:
         return self.decode(self.encode(self.noise(input)))
@@ -701,7 +708,7 @@ class PenalizedLoss(nn.Module):
         return f"weight={self.weight}"
 
 
-class SparseAutoencoder(nn.Module):
+class SparseAutoencoder(_Wrapped):
     r"""An autoencoder that pays for every unit of its code that is on.
 
     The code may then have more numbers than the input: that few are on at a time is what stands in
@@ -727,17 +734,8 @@ class SparseAutoencoder(nn.Module):
     def __init__(
         self, autoencoder: Autoencoder, penalty: Callable[[Tensor], Tensor] = l1_penalty
     ) -> None:
-        super().__init__()
-        self.autoencoder = autoencoder
+        super().__init__(autoencoder)
         self.penalty = penalty
-
-    def encode(self, input: Float[Tensor, "B ..."]) -> Float[Tensor, "B ..."]:
-        """Return the codes of inputs."""
-        return self.autoencoder.encode(input)
-
-    def decode(self, code: Float[Tensor, "B ..."]) -> Float[Tensor, "B ..."]:
-        """Return what codes are taken for."""
-        return self.autoencoder.decode(code)
 
     def forward(self, input: Float[Tensor, "B ..."]) -> Penalized:
         code = self.encode(input)
@@ -792,7 +790,7 @@ class ContractiveAutoencoder(Autoencoder):
         return Penalized(self.decode(h), h, contractive_penalty(slope, self.encoder.weight))
 
 
-class DeepContractiveAutoencoder(nn.Module):
+class DeepContractiveAutoencoder(_Wrapped):
     r"""Any autoencoder, with the price of its encoder's Jacobian (:func:`jacobian_penalty`).
 
     Args:
@@ -808,18 +806,6 @@ class DeepContractiveAutoencoder(nn.Module):
 
     Chapter: :doc:`/generative/autoencoders`.
     """
-
-    def __init__(self, autoencoder: Autoencoder) -> None:
-        super().__init__()
-        self.autoencoder = autoencoder
-
-    def encode(self, input: Float[Tensor, "B ..."]) -> Float[Tensor, "B ..."]:
-        """Return the codes of inputs."""
-        return self.autoencoder.encode(input)
-
-    def decode(self, code: Float[Tensor, "B ..."]) -> Float[Tensor, "B ..."]:
-        """Return what codes are taken for."""
-        return self.autoencoder.decode(code)
 
     def forward(self, input: Float[Tensor, "B ..."]) -> Penalized:
         code = self.encode(input)

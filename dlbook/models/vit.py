@@ -38,8 +38,9 @@ class ViTBlock(nn.Module):
     r"""Attention and a feed-forward network, each behind a norm and beside a shortcut
     (:eq:`module-transformer-norm-first`).
 
-    It differs from a :class:`dlbook.nn.TransformerEncoderLayer` with ``norm_first`` in names and
-    initial values only.
+    It differs from a :class:`dlbook.nn.TransformerEncoderLayer` with ``norm_first``,
+    ``activation="gelu"`` and ``layer_norm_eps=1e-6`` in names, initial values and the separate
+    dropout of attention's weights.
 
     Args:
         num_heads: heads of the attention.

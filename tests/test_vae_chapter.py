@@ -1,0 +1,219 @@
+"""What the chapter on variational autoencoders says and doesn't run on its page."""
+
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+from sklearn.mixture import GaussianMixture
+from torch import Tensor, nn
+
+from dlbook import models, ops, optim
+from dlbook.data import digits
+from dlbook.metrics.generative import Verdict, classifier_verdict, precision_recall
+from dlbook.optim.lr_scheduler import LambdaLR
+from dlbook.train import fit
+
+SEEDS = range(5)
+DRAWS = 1500
+
+
+def trained(model: Any, loss: Any, examples: Any, epochs: int, seed: int) -> Any:
+    """The page's training."""
+    optimizer = optim.Adam(model.parameters(), lr=3e-3)
+    schedule = LambdaLR(optimizer, lambda t: min(1.0, 2 * (1 - t / epochs)))
+    fit(model, loss, optimizer, examples, epochs=epochs, scheduler=schedule, seed=seed)
+    return model.eval()
+
+
+def variational(x: Tensor, z: int, seed: int, epochs: int = 60) -> models.VAE:
+    torch.manual_seed(seed)
+    model = models.DenseVAE((64, 256, 128), z, models.GaussianLikelihood(0.25, learn_std=True))
+    loss = models.ELBOLoss(model.likelihood)
+    return trained(model, loss, (x, x), epochs, seed)  # type: ignore[no-any-return]
+
+
+def plain(x: Tensor, z: int, seed: int) -> models.DeepAutoencoder:
+    torch.manual_seed(seed)
+    model = models.DeepAutoencoder((64, 256, 128, z))
+    return trained(model, ops.mse_loss, (x, x), 60, seed)  # type: ignore[no-any-return]
+
+
+@cache
+def judge() -> nn.Module:
+    data = digits.load()
+    torch.manual_seed(1)
+    model = models.MLP((64, 128, 64, 10))
+    return trained(model, ops.cross_entropy, (data.train.x, data.train.y), 40, 0)  # type: ignore[no-any-return]
+
+
+def mixture(codes: Tensor) -> Tensor:
+    fitted = GaussianMixture(10, reg_covar=1e-4, random_state=0).fit(codes.double().numpy())
+    return torch.from_numpy(fitted.sample(DRAWS)[0]).float()
+
+
+@cache
+@torch.no_grad()
+def contest(seed: int) -> dict[str, tuple[Verdict, float]]:
+    """What the judge says of draws, and which share of them lies among test digits."""
+    data = digits.load()
+    x, test = data.train.x, data.test.x
+    with torch.enable_grad():
+        ae, vae = plain(x, 8, seed), variational(x, 8, seed)
+    g = torch.Generator().manual_seed(seed)
+    n = torch.randn(DRAWS, 8, generator=g)
+    h, q = ae.encode(x), vae.encode(x)
+    z = models.reparameterize(*q, torch.randn(q.mean.shape, generator=g))
+    covariance = torch.cov(x.T) + 1e-4 * torch.eye(64)
+    draws = {
+        "pixels": x.mean(0)
+        + torch.randn(DRAWS, 64, generator=g) @ torch.linalg.cholesky(covariance).T,
+        "plain, prior": ae.decoder(n),
+        "plain, Gaussian": ae.decoder(h.mean(0) + n @ torch.linalg.cholesky(torch.cov(h.T)).T),
+        "plain, mixture": ae.decoder(mixture(h)),
+        "VAE, prior": vae.decode(n),
+        "VAE, noise": vae.likelihood.sample(vae.decode(n), g),
+        "VAE, mixture": vae.decode(mixture(z)),
+    }
+    return {
+        name: (
+            classifier_verdict(judge(), samples),
+            precision_recall(test, samples[: len(test)]).precision,
+        )
+        for name, samples in draws.items()
+    }
+
+
+def in_four_of_five(name: str, says: Any) -> None:
+    found = [says(contest(seed)) for seed in SEEDS]
+    assert sum(found) >= 4, (name, found)
+
+
+@pytest.mark.untyped
+def test_the_judge_reads_digits() -> None:
+    data = digits.load()
+    with torch.no_grad():
+        right = (judge()(data.test.x).argmax(1) == data.test.y).double().mean()
+    assert right > 0.94
+    assert classifier_verdict(judge(), data.test.x).recognised > 0.85
+
+
+@pytest.mark.slow
+@pytest.mark.untyped  # annotations checked at every step take long
+@pytest.mark.timeout(300)
+def test_draws_from_the_prior_are_recognised_evenly() -> None:
+    for seed in SEEDS:
+        verdict, among = contest(seed)["VAE, prior"]
+        assert verdict.recognised > 0.55, seed
+        assert verdict.evenness > 0.95, seed
+        assert verdict.counts.min() > 0.03 * verdict.counts.sum(), seed
+        assert among > 0.9, seed
+
+
+@pytest.mark.slow
+@pytest.mark.untyped
+@pytest.mark.timeout(300)
+def test_the_prior_is_no_accident_and_a_density_fitted_afterwards_draws_better() -> None:
+    """The comparisons of the page's table, over the seeds."""
+    in_four_of_five("a told prior", lambda t: t["VAE, prior"][1] > t["plain, prior"][1] + 0.4)
+    in_four_of_five("one Gaussian", lambda t: t["VAE, prior"][1] > t["plain, Gaussian"][1] + 0.1)
+    for fitted in ("plain, mixture", "VAE, mixture"):
+        in_four_of_five(
+            fitted, lambda t, f=fitted: t[f][0].recognised > t["VAE, prior"][0].recognised + 0.08
+        )
+    in_four_of_five("noise shows", lambda t: t["VAE, noise"][1] < t["VAE, prior"][1] - 0.1)
+
+
+@pytest.mark.slow
+@pytest.mark.untyped
+@pytest.mark.timeout(300)
+def test_a_judge_is_sure_of_what_is_no_digit() -> None:
+    for seed in SEEDS:
+        verdict, among = contest(seed)["pixels"]
+        assert verdict.recognised > 0.4, seed
+        assert among < 0.4, seed
+
+
+@pytest.mark.slow
+@pytest.mark.untyped
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_bound_holds_against_the_integral(seed: int) -> None:
+    data = digits.load()
+    model = variational(data.train.x, 2, seed, epochs=30).double()
+    x = data.test.x[:20].double()
+    exact = models.exact_log_likelihood(model, x, points=151)
+    torch.manual_seed(seed)
+    with torch.no_grad():
+        many = x.repeat(200, 1)
+        terms = models.elbo(model(many), many, model.likelihood)
+        weights = model.log_weights(x, samples=1000).reshape(5, 200, 20)
+    bound = terms.bound.reshape(200, 20)
+    assert torch.equal(terms.bound, terms.reconstruction - terms.divergence)
+    assert (terms.divergence >= 0).all()
+    error = bound.std(0) / 200**0.5
+    assert (bound.mean(0) < exact + 4 * error).all()
+    five = models.importance_weighted_bound(weights).mean(0)
+    assert bound.mean() < five.mean() < exact.mean() + 0.05
+
+
+@pytest.mark.slow
+@pytest.mark.untyped
+@pytest.mark.timeout(300)
+def test_other_writers_are_less_probable() -> None:
+    """On the split by file order the test digits are mostly by hands that were not trained on."""
+    bounds = []
+    for split in ("stratified", "file-order"):
+        data = digits.load(split=split)  # type: ignore[arg-type]
+        each = []
+        for seed in range(3):
+            model = variational(data.train.x, 8, seed)
+            torch.manual_seed(0)
+            with torch.no_grad():
+                weights = model.log_weights(data.test.x, samples=50)
+            each.append(models.importance_weighted_bound(weights).mean().item())
+        bounds.append(each)
+    assert max(bounds[1]) < min(bounds[0]), bounds
+
+
+@pytest.mark.parametrize("beta", [0.25, 4.0])
+def test_beta_is_the_decoders_variance(beta: float) -> None:
+    """For a fixed spread s: the gradient is β times that of the spread √β s, for any network."""
+    torch.manual_seed(0)
+    model = models.ConvVAE(1, 4, (3,), 2, models.GaussianLikelihood()).double()
+    x = torch.rand(5, 1, 4, 4, dtype=torch.float64)
+    slopes = []
+    for factor, std in ((beta, 0.3), (1.0, beta**0.5 * 0.3)):
+        likelihood = models.GaussianLikelihood(std).double()
+        torch.manual_seed(1)
+        loss = models.ELBOLoss(likelihood, factor)(model(x), x)
+        weights = [p for name, p in model.named_parameters() if "log_std" not in name]
+        slopes.append(torch.autograd.grad(loss, weights))
+    for a, b in zip(*slopes):
+        assert torch.allclose(a, beta * b, rtol=1e-5, atol=1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.untyped
+@pytest.mark.timeout(300)
+def test_a_linear_one_collapses_where_predicted() -> None:
+    x = digits.load().train.x
+    variances = torch.linalg.eigvalsh(torch.cov(x.T)).flip(0)[:8]
+    for v in (0.3, 0.6, 1.0):
+        torch.manual_seed(0)
+        likelihood = models.GaussianLikelihood(v**0.5)
+        model = models.VAE(nn.Identity(), models.MLP((8, 64)), 64, 8, likelihood)
+        optimizer = optim.Adam(model.parameters(), lr=2e-2)
+        schedule = LambdaLR(optimizer, lambda t: min(1.0, 2 * (1 - t / 60)))
+        fit(
+            model,
+            models.ELBOLoss(likelihood),
+            optimizer,
+            (x, x),
+            epochs=60,
+            scheduler=schedule,
+            seed=0,
+        )
+        with torch.no_grad():
+            found = models.gaussian_kl(*model.encode(x)).mean()
+        wanted = 0.5 * (variances / v).clamp(min=1).log().sum()
+        assert abs(found - wanted) < 0.15, (v, found, wanted)

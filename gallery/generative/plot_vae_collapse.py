@@ -2,7 +2,7 @@
 What the factor β does to each number of a code
 ===============================================
 
-You will see how many nats each number of a code costs, for five factors β from ½ to 16, in a
+You will see how many nats each number of a code costs, for four factors β from 1 to 16, in a
 linear variational autoencoder and in one with hidden layers. For the linear one a formula says
 beforehand which directions of the data will be used, and when the last of them falls silent.
 """
@@ -16,7 +16,7 @@ from dlbook.optim.lr_scheduler import LambdaLR
 from dlbook.train import fit
 
 plot.use_style()
-S, Z, BETAS = 0.25, 8, (0.5, 2, 4, 8, 16)
+S, Z, BETAS = 0.25, 8, (1, 4, 8, 16)
 data = digits.load()
 x = data.train.x
 variances = torch.linalg.eigvalsh(torch.cov(x.T)).flip(0)  # along the principal directions
@@ -49,7 +49,7 @@ def costs(model):
 
 
 # %%
-# Train ten networks. A direction of variance λ is used if λ exceeds βs²; then it costs
+# Train eight networks. A direction of variance λ is used if λ exceeds βs²; then it costs
 # ½ ln(λ / βs²) nats, and the sum over the directions can be held against the sum over the numbers
 # of the code.
 
@@ -67,7 +67,7 @@ assert table["linear"][-1].max() < 0.05 and table["deep"][-1].max() < 0.1
 
 # %%
 
-# sphinx_gallery_alt = "Two panels of eight falling lines over β from a half to 16. In both, line"
+# sphinx_gallery_alt = "Two panels of eight falling lines over β from 1 to 16. In both, line"
 # sphinx_gallery_alt = "after line reaches zero as β grows, and at 16 all have. In the lower panel,"
 # sphinx_gallery_alt = "of the network with hidden layers, the lines begin higher."
 figure, axes = plt.subplots(2, 1, figsize=(5.2, 5.2), sharex=True, sharey=True)

@@ -69,7 +69,7 @@ assert table["linear"][-1].max() < 0.05 and table["deep"][-1].max() < 0.1
 
 # sphinx_gallery_alt = "Two panels of eight falling lines over β from 1 to 16. In both, line"
 # sphinx_gallery_alt = "after line reaches zero as β grows, and at 16 all have. In the lower panel,"
-# sphinx_gallery_alt = "of the network with hidden layers, the lines begin higher."
+# sphinx_gallery_alt = "of the network with hidden layers, the lines begin farther apart."
 figure, axes = plt.subplots(2, 1, figsize=(5.2, 5.2), sharex=True, sharey=True)
 for ax, (name, rows) in zip(axes, table.items(), strict=True):
     for k in range(Z):

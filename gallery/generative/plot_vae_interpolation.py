@@ -98,8 +98,8 @@ assert curves["variational codes"][4] > curves["pixels"][4] + 0.1
 
 # %%
 # **What to notice.** A cross-fade of pixels is two digits on one paper; a line of codes bends one
-# into the other. In the middle the classifier is sure least often of the cross-fade, and most often of
-# the variational codes; but far from always. The plain autoencoder's codes lie between. One
+# into the other. In the middle the classifier is sure least often of the cross-fade, and most often
+# of the variational codes; but far from always. The plain autoencoder's codes lie between. One
 # training of each, and at most 300 pairs: a few hundredths more or less mean nothing.
 #
 # **What to change.** Let the line leave the plane of the pair: draw codes around its middle with

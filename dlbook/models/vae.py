@@ -21,7 +21,7 @@ framework" (2017); Burda, Grosse and Salakhutdinov, "Importance weighted autoenc
 for classes that are given, Sohn, Lee and Yan, "Learning structured output representation using deep
 conditional generative models" (2015).
 
-Chapter: variational autoencoders, in the part on generative networks.
+Chapter: :doc:`/generative/vae`.
 """
 
 import math
@@ -120,7 +120,7 @@ def bernoulli_log_likelihood(
         >>> bernoulli_log_likelihood(torch.zeros(2, 3), torch.ones(2, 3)).exp()
         tensor([0.1250, 0.1250])
 
-    Chapter: variational autoencoders, in the part on generative networks.
+    Chapter: :doc:`/generative/vae`.
     """
     _same("bernoulli_log_likelihood", "logits and target", logits, target)
     return _bernoulli(logits, target)
@@ -168,7 +168,7 @@ def gaussian_log_likelihood(
         >>> gaussian_log_likelihood(x, x + 1, torch.tensor(0.0))
         tensor([-4.2568, -4.2568])
 
-    Chapter: variational autoencoders, in the part on generative networks.
+    Chapter: :doc:`/generative/vae`.
     """
     _same("gaussian_log_likelihood", "mean and target", mean, target)
     if len(log_std.shape) > len(mean.shape) or any(
@@ -250,7 +250,7 @@ def gaussian_kl(
         >>> gaussian_kl(torch.tensor([[1.0, 0.0]]), torch.zeros(1, 2))
         tensor([0.5000])
 
-    Chapter: variational autoencoders, in the part on generative networks.
+    Chapter: :doc:`/generative/vae`.
     """
     _same("gaussian_kl", "mean and log_variance", mean, log_variance)
     if prior_mean is None and prior_log_variance is None:
@@ -301,7 +301,7 @@ def reparameterize(
         >>> reparameterize(torch.ones(2), torch.zeros(2), torch.tensor([0.5, -1.0]))
         tensor([1.5000, 0.0000])
 
-    Chapter: variational autoencoders, in the part on generative networks.
+    Chapter: :doc:`/generative/vae`.
     """
     shape = mean.shape
     if log_variance.shape != shape or noise.shape[len(noise.shape) - len(shape) :] != shape:
@@ -349,7 +349,7 @@ def importance_weighted_bound(
         >>> importance_weighted_bound(torch.tensor([-1000.0, -1000.0]))
         tensor(-1000.)
 
-    Chapter: variational autoencoders, in the part on generative networks.
+    Chapter: :doc:`/generative/vae`.
     """
     axes = len(log_weights.shape)
     if not -axes <= dim < axes or not log_weights.shape[dim]:
@@ -373,7 +373,7 @@ class BernoulliLikelihood(nn.Module):
         >>> likelihood(torch.zeros(1, 2), torch.ones(1, 2)).exp(), likelihood.mean(torch.zeros(2))
         (tensor([0.2500]), tensor([0.5000, 0.5000]))
 
-    Chapter: variational autoencoders, in the part on generative networks.
+    Chapter: :doc:`/generative/vae`.
     """
 
     def forward(
@@ -413,7 +413,7 @@ class GaussianLikelihood(nn.Module):
         >>> round(GaussianLikelihood(0.1)(torch.zeros(1, 2), torch.zeros(1, 2)).item(), 3)
         2.767
 
-    Chapter: variational autoencoders, in the part on generative networks.
+    Chapter: :doc:`/generative/vae`.
     """
 
     def __init__(self, std: float = 1.0, learn_std: bool = False) -> None:
@@ -519,7 +519,7 @@ def elbo(
         >>> terms.bound.shape, bool((terms.divergence >= 0).all())
         (torch.Size([5]), True)
 
-    Chapter: variational autoencoders, in the part on generative networks.
+    Chapter: :doc:`/generative/vae`.
     """
     divergence = gaussian_kl(output.mean, output.log_variance)
     return ELBO(likelihood(output.parameters, target), divergence)
@@ -531,9 +531,9 @@ class ELBOLoss(nn.Module):
     .. math:: J = -\frac1B \sum_n \operatorname{E}_q \log p(x_n \mid z)
         + \frac{\beta}{B} \sum_n \operatorname{KL}\bigl( q(z \mid x_n) \,\Vert\, p(z) \bigr)
 
-    Only at :math:`\beta = 1` is it a bound on the likelihood. Above, codes are nearer to the
-    prior and to being independent, and tell less of the input; at 0, the guess narrows to a point,
-    and codes drawn from the prior mean nothing.
+    Below :math:`\beta = 1` it is no bound on the likelihood, above a loose one. Above, codes are
+    nearer to the prior and to being independent, and tell less of the input; at 0, the guess
+    narrows to a point, and codes drawn from the prior mean nothing.
 
     Args:
         likelihood: the model's; if its standard deviation is trained, it is the same parameter.
@@ -548,7 +548,7 @@ class ELBOLoss(nn.Module):
         >>> ELBOLoss(model.likelihood, beta=4)(model(x), x).shape
         torch.Size([])
 
-    Chapter: variational autoencoders, in the part on generative networks.
+    Chapter: :doc:`/generative/vae`.
     """
 
     def __init__(self, likelihood: Likelihood, beta: float = 1.0) -> None:
@@ -599,7 +599,7 @@ class VAE(nn.Module):
         >>> model(torch.randn(5, 6)).parameters.shape, model.generate(3).shape
         (torch.Size([5, 6]), torch.Size([3, 6]))
 
-    Chapter: variational autoencoders, in the part on generative networks.
+    Chapter: :doc:`/generative/vae`.
     """
 
     def __init__(
@@ -706,7 +706,7 @@ class DenseVAE(VAE):
         >>> DenseVAE((64, 128), 2, BernoulliLikelihood())(torch.ones(5, 64)).code.shape
         torch.Size([5, 2])
 
-    Chapter: variational autoencoders, in the part on generative networks.
+    Chapter: :doc:`/generative/vae`.
     """
 
     def __init__(
@@ -716,20 +716,27 @@ class DenseVAE(VAE):
         likelihood: Likelihood,
         activation_layer: Callable[[], nn.Module] = ReLU,
     ) -> None:
-        sizes = _check_sizes("DenseVAE", sizes, latent_size)
-        encoder = nn.Sequential(*MLP(sizes, activation_layer), activation_layer())
-        decoder = MLP((latent_size, *sizes[::-1]), activation_layer)
-        super().__init__(encoder, decoder, sizes[-1], latent_size, likelihood)
+        network = _there_and_back("DenseVAE", sizes, latent_size, activation_layer)
+        super().__init__(*network, sizes[-1], latent_size, likelihood)
 
 
-def _check_sizes(name: str, sizes: Sequence[int], latent_size: int) -> tuple[int, ...]:
-    sizes = tuple(sizes)
-    if len(sizes) < 2 or min(*sizes, latent_size) < 1:
+def _there_and_back(
+    name: str,
+    sizes: Sequence[int],
+    latent_size: int,
+    activation_layer: Callable[[], nn.Module],
+    told: int = 0,
+) -> tuple[nn.Module, nn.Module]:
+    """Encoder and decoder of affine maps; each gets some numbers told beside its input."""
+    inner = tuple(sizes)
+    if len(inner) < 2 or min(*inner, latent_size) < 1:
         raise ValueError(
-            f"{name}: expected two sizes or more, each of 1 or more, got {sizes} and "
+            f"{name}: expected two sizes or more, each of 1 or more, got {inner} and "
             f"latent_size={latent_size}"
         )
-    return sizes
+    encoder = MLP((inner[0] + told, *inner[1:]), activation_layer)
+    decoder = MLP((latent_size + told, *inner[::-1]), activation_layer)
+    return nn.Sequential(*encoder, activation_layer()), decoder
 
 
 class ConvVAE(VAE):
@@ -752,7 +759,7 @@ class ConvVAE(VAE):
         >>> model(torch.ones(5, 1, 8, 8)).parameters.shape
         torch.Size([5, 1, 8, 8])
 
-    Chapter: variational autoencoders, in the part on generative networks.
+    Chapter: :doc:`/generative/vae`.
     """
 
     def __init__(
@@ -809,7 +816,7 @@ class ConditionalVAE(VAE):
         >>> model.generate(3, torch.tensor([7, 7, 7])).shape
         torch.Size([3, 64])
 
-    Chapter: variational autoencoders, in the part on generative networks.
+    Chapter: :doc:`/generative/vae`.
     """
 
     def __init__(
@@ -820,20 +827,18 @@ class ConditionalVAE(VAE):
         likelihood: Likelihood,
         activation_layer: Callable[[], nn.Module] = ReLU,
     ) -> None:
-        sizes = _check_sizes("ConditionalVAE", sizes, latent_size)
         if num_classes < 1:
             raise ValueError(
                 f"ConditionalVAE: expected num_classes of 1 or more, got {num_classes}"
             )
-        told = MLP((sizes[0] + num_classes, *sizes[1:]), activation_layer)
-        encoder = nn.Sequential(*told, activation_layer())
-        decoder = MLP((latent_size + num_classes, *sizes[::-1]), activation_layer)
+        network = _there_and_back(
+            "ConditionalVAE", sizes, latent_size, activation_layer, told=num_classes
+        )
         super().__init__(
-            _Conditioned(encoder, num_classes),
-            _Conditioned(decoder, num_classes),
-            sizes[-1],
-            latent_size,
-            likelihood,
+            *(_Conditioned(part, num_classes) for part in network),
+            features=sizes[-1],
+            latent_size=latent_size,
+            likelihood=likelihood,
         )
 
     def encode(self, input: Float[Tensor, "B D"], *given: Int[Tensor, "B"]) -> Posterior:
@@ -866,7 +871,7 @@ class ImportanceWeightedVAE(nn.Module):
         >>> importance_weighted_bound(model(torch.ones(3, 6))).shape
         torch.Size([3])
 
-    Chapter: variational autoencoders, in the part on generative networks.
+    Chapter: :doc:`/generative/vae`.
     """
 
     def __init__(self, vae: VAE, samples: int) -> None:
@@ -896,7 +901,7 @@ class ImportanceWeightedLoss(nn.Module):
         >>> ImportanceWeightedLoss()(torch.full((4, 2), -3.0), torch.ones(2, 6))
         tensor(3.)
 
-    Chapter: variational autoencoders, in the part on generative networks.
+    Chapter: :doc:`/generative/vae`.
     """
 
     def forward(self, log_weights: Float[Tensor, "S B"], target: Tensor) -> Tensor:
@@ -939,7 +944,7 @@ def exact_log_likelihood(
         >>> bool((exact_log_likelihood(model, torch.ones(3, 6), points=21) < 0).all())
         True
 
-    Chapter: variational autoencoders, in the part on generative networks.
+    Chapter: :doc:`/generative/vae`.
     """
     if model.latent_size > 2:
         raise ValueError(

@@ -21,7 +21,7 @@ data = digits.load()
 x, test = data.train.x, data.test
 
 
-def trained(model, loss, y, epochs=60):
+def trained(model, loss, y, epochs=40):
     optimizer = optim.Adam(model.parameters(), lr=3e-3)
     schedule = LambdaLR(optimizer, lambda t: min(1, 2 * (1 - t / epochs)))
     fit(model, loss, optimizer, (x, y), epochs=epochs, scheduler=schedule, seed=0, progress=False)
@@ -39,7 +39,7 @@ trained(variational, models.ELBOLoss(likelihood), x)
 torch.manual_seed(0)
 plain = trained(models.DeepAutoencoder((64, 256, 128, 8)), ops.mse_loss, x)
 torch.manual_seed(1)
-judge = trained(models.MLP((64, 128, 64, 10)), ops.cross_entropy, data.train.y, epochs=40)
+judge = trained(models.MLP((64, 128, 64, 10)), ops.cross_entropy, data.train.y)
 
 # %%
 # Three pairs of test digits, nine steps between them.

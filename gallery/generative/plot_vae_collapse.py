@@ -2,7 +2,7 @@
 What the factor β does to each number of a code
 ===============================================
 
-You will see how many nats each number of a code costs, for four factors β from 1 to 16, in a
+You will see how many nats each number of a code costs, for factors β of 1, 4 and 16, in a
 linear variational autoencoder and in one with hidden layers. For the linear one a formula says
 beforehand which directions of the data will be used, and when the last of them falls silent.
 """
@@ -16,7 +16,7 @@ from dlbook.optim.lr_scheduler import LambdaLR
 from dlbook.train import fit
 
 plot.use_style()
-S, Z, BETAS = 0.25, 8, (1, 4, 8, 16)
+S, Z, BETAS = 0.25, 8, (1, 4, 16)
 data = digits.load()
 x = data.train.x
 variances = torch.linalg.eigvalsh(torch.cov(x.T)).flip(0)  # along the principal directions
@@ -49,7 +49,7 @@ def costs(model):
 
 
 # %%
-# Train eight networks. A direction of variance λ is used if λ exceeds βs²; then it costs
+# Train six networks. A direction of variance λ is used if λ exceeds βs²; then it costs
 # ½ ln(λ / βs²) nats, and the sum over the directions can be held against the sum over the numbers
 # of the code.
 

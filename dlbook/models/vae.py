@@ -831,14 +831,15 @@ class ConditionalVAE(VAE):
             raise ValueError(
                 f"ConditionalVAE: expected num_classes of 1 or more, got {num_classes}"
             )
-        network = _there_and_back(
+        encoder, decoder = _there_and_back(
             "ConditionalVAE", sizes, latent_size, activation_layer, told=num_classes
         )
         super().__init__(
-            *(_Conditioned(part, num_classes) for part in network),
-            features=sizes[-1],
-            latent_size=latent_size,
-            likelihood=likelihood,
+            _Conditioned(encoder, num_classes),
+            _Conditioned(decoder, num_classes),
+            sizes[-1],
+            latent_size,
+            likelihood,
         )
 
     def encode(self, input: Float[Tensor, "B D"], *given: Int[Tensor, "B"]) -> Posterior:

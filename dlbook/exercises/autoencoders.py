@@ -311,7 +311,7 @@ masked = Exercise(
     "autoencoders.holes",
     "Holes, without drawing any",
     kind="extend",
-    effort=3,
+    effort=2,
     statement=r"""
     Now the spoiling is a mask: each number of $\mathbf x$ is set to 0 with probability $p$, independently of the others, and is left alone otherwise. Which matrix $\mathbf A$ makes
     $\operatorname E\lVert\mathbf A\tilde{\mathbf x} - \mathbf x\rVert^2$ least, averaged over the examples (the rows of $\mathbf X$) and over all masks? There is no bias. Write `mender(X, p)`, which returns $\mathbf A$

@@ -1,5 +1,6 @@
 """What the chapter on autoencoders says, over more seeds and splits than its page has time for."""
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import pytest
@@ -64,14 +65,23 @@ def deep(x: Tensor, size: int, seed: int, epochs: int = 40) -> torch.nn.Module:
     return train(models.DeepAutoencoder((64, 128, size)), x, seed, lr=3e-3, epochs=epochs)
 
 
+def four_of_five(trained: Callable[[int], float], good: Callable[[float], bool]) -> None:
+    """Four of five seeds must do; the fifth is trained only if it matters."""
+    found: list[float] = []
+    for seed in SEEDS:
+        found.append(trained(seed))
+        if sum(map(good, found)) == 4:
+            return
+    pytest.fail(f"{sum(map(good, found))} of {len(found)}: {found}")
+
+
 @pytest.mark.slow
 @pytest.mark.untyped  # annotations checked at every step take long
 @pytest.mark.parametrize(("split", "size"), [("stratified", 8), ("file-order", 4)])
 def test_bends_help_small_codes(split: str, size: int) -> None:
     x, z = parts(split).train.x, parts(split).test.x
     flat = by_pca(z, x, size)
-    bent = [reached(deep(x, size, seed), z) for seed in SEEDS]
-    assert sum(b > flat + 0.4 for b in bent) >= 4, (flat, bent)
+    four_of_five(lambda seed: reached(deep(x, size, seed), z), lambda bent: bent > flat + 0.4)
 
 
 def from_pca(x: Tensor, size: int, seed: int) -> models.DeepAutoencoder:
@@ -104,44 +114,47 @@ def test_a_large_code_needs_a_good_start_or_patience() -> None:
     flat = by_pca(z, x, 32)
     start = reached(from_pca(x, 32, 0), z)
     assert abs(start - flat) < 1e-3
-    soon = [reached(deep(x, 32, seed), z) for seed in SEEDS]
-    late = [reached(deep(x, 32, seed, epochs=150), z) for seed in SEEDS]
-    near = [reached(train(from_pca(x, 32, seed), x, seed, lr=3e-3), z) for seed in SEEDS]
-    assert sum(s < flat - 1 for s in soon) >= 4, (flat, soon)
-    assert sum(s > flat + 0.2 for s in late) >= 4, (flat, late)
-    assert sum(s > flat + 0.8 for s in near) >= 4, (flat, near)
+    four_of_five(lambda seed: reached(deep(x, 32, seed), z), lambda soon: soon < flat - 1)
+    four_of_five(
+        lambda seed: reached(deep(x, 32, seed, epochs=150), z), lambda late: late > flat + 0.2
+    )
+    four_of_five(
+        lambda seed: reached(train(from_pca(x, 32, seed), x, seed, lr=3e-3), z),
+        lambda near: near > flat + 0.8,
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.untyped
-def test_memory_and_the_denoiser_with_the_same_writers_and_with_others() -> None:
-    remembered, trained, affine, exact = {}, {}, {}, {}
-    for split in SPLITS:
-        data = parts(split)
-        x, wanted, z = data.train.x, data.validation.x, data.test.x
-        tried, seen = snow(wanted, 1), snow(z, 0)
+@pytest.mark.parametrize("split", SPLITS)
+def test_memory_and_the_denoiser_with_the_same_writers_and_with_others(split: str) -> None:
+    data = parts(split)
+    x, wanted, z = data.train.x, data.validation.x, data.test.x
+    tried, seen = snow(wanted, 1), snow(z, 0)
 
-        def memory(y: Tensor, width: float, x: Tensor = x) -> Tensor:
-            return torch.softmax(-(torch.cdist(y, x) ** 2) / (2 * width**2), 1) @ x
+    def memory(y: Tensor, width: float) -> Tensor:
+        return torch.softmax(-(torch.cdist(y, x) ** 2) / (2 * width**2), 1) @ x
 
-        width = max((w / 20 for w in range(3, 21)), key=lambda w: psnr(memory(tried, w), wanted))
-        remembered[split] = psnr(memory(seen, width), z)
-        exact[split] = psnr(memory(seen, STORM), z)
-        mean = x.mean(0)
-        covariance = torch.cov(x.T, correction=0)
-        gain = covariance @ torch.linalg.inv(covariance + STORM**2 * torch.eye(64))
-        affine[split] = psnr(((seen - mean) @ gain.T + mean).clamp(0, 1), z)
-        trained[split] = []
-        for seed in SEEDS:
-            torch.manual_seed(seed)
-            inner = models.DeepAutoencoder((64, 256, 64))
-            model = models.DenoisingAutoencoder(inner, models.GaussianNoise(STORM))
-            train(model, x, seed, lr=2e-3)
-            with torch.no_grad():
-                trained[split].append(psnr(model(seen).clamp(0, 1), z))
-        clipped = psnr(seen.clamp(0, 1), z)
-        good = [t > clipped + 3 and t > max(affine[split], exact[split]) for t in trained[split]]
-        assert sum(good) >= 4, (split, clipped, affine, exact, trained)
-    same, others = SPLITS
-    assert sum(abs(t - remembered[same]) < 0.4 for t in trained[same]) >= 4, (remembered, trained)
-    assert sum(t > remembered[others] + 0.2 for t in trained[others]) >= 4, (remembered, trained)
+    width = max((w / 20 for w in range(3, 21)), key=lambda w: psnr(memory(tried, w), wanted))
+    remembered, exact = psnr(memory(seen, width), z), psnr(memory(seen, STORM), z)
+    mean = x.mean(0)
+    covariance = torch.cov(x.T, correction=0)
+    gain = covariance @ torch.linalg.inv(covariance + STORM**2 * torch.eye(64))
+    affine = psnr(((seen - mean) @ gain.T + mean).clamp(0, 1), z)
+    clipped = psnr(seen.clamp(0, 1), z)
+
+    def denoised(seed: int) -> float:
+        torch.manual_seed(seed)
+        inner = models.DeepAutoencoder((64, 256, 64))
+        model = models.DenoisingAutoencoder(inner, models.GaussianNoise(STORM))
+        train(model, x, seed, lr=2e-3)
+        with torch.no_grad():
+            return psnr(model(seen).clamp(0, 1), z)
+
+    def good(decibels: float) -> bool:
+        ahead = decibels > clipped + 3 and decibels > max(affine, exact)
+        if split == "stratified":
+            return ahead and abs(decibels - remembered) < 0.4
+        return ahead and decibels > remembered + 0.2
+
+    four_of_five(denoised, good)

@@ -376,8 +376,8 @@ def on_ring(
 
 
 def plain(seed: int) -> ModeCoverage:
-    """The game of 2014, as it was written, with Adam as it comes."""
-    return on_ring(seed, "minimax", 600, (0.9, 0.999))
+    """The game of 2014 with its non-saturating loss, and Adam as it comes."""
+    return on_ring(seed, "non-saturating", 2500, (0.9, 0.999))
 
 
 def cured(seed: int) -> ModeCoverage:
@@ -391,10 +391,14 @@ def cured(seed: int) -> ModeCoverage:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.untyped
 def test_a_plain_game_loses_modes_of_the_ring() -> None:
+    """Some end as noise; some have good samples, and still not of every cloud."""
     results = [plain(seed) for seed in range(5)]
-    assert sum(r.found < 8 for r in results) >= 4, [r.found for r in results]
+    found = [(r.found, r.quality) for r in results]
+    assert sum(r.found < 8 for r in results) >= 3, found
+    assert any(r.quality > 0.5 and r.found < 8 for r in results), found
 
 
 @pytest.mark.slow

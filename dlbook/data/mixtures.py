@@ -2,6 +2,8 @@
 
 What a generator has learned of such data can be said exactly: how many of the modes it has, and how
 close to them its samples are; see :func:`dlbook.metrics.mode_coverage`.
+
+Chapter: :doc:`/generative/gans`.
 """
 
 import math

@@ -3,7 +3,7 @@ r"""How close samples are to data: modes, distances of features, precision and r
 None of these numbers says it all. A network that repeats one good sample has a high precision and
 no recall; one that repeats the training data has both. Look at the samples, too.
 
-Chapter: generative adversarial networks, in the part on generative networks.
+Chapter: :doc:`/generative/gans`.
 """
 
 import math
@@ -67,8 +67,8 @@ def mode_coverage(
         centers: (K, D), those of the mixture's components.
         sigma: their standard deviation along each axis, above 0.
         within: what is close, in standard deviations.
-        least: the share of its even share that a mode must have to be found, from 0 to 1; more
-            than one sample is always asked for.
+        least: the share of its even share that a mode must have to be found, from 0 to 1; one
+            sample at least is always asked for.
 
     Raises:
         ValueError: if the shapes do not fit, nothing is given, or a number is out of range.

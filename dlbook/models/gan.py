@@ -12,7 +12,7 @@ generative adversarial networks" (2017), with the penalty of Gulrajani and other
 training of Wasserstein GANs" (2017). Spectral normalisation is that of Miyato and others, "Spectral
 normalization for generative adversarial networks" (2018).
 
-Chapter: generative adversarial networks, in the part on generative networks.
+Chapter: :doc:`/generative/gans`.
 """
 
 from collections.abc import Callable, Mapping

@@ -4,7 +4,7 @@ Neither loss says whether the samples are good: each is measured against an oppo
 too. So the run keeps samples of one and the same noise on a schedule, and the mean scores of data
 and of samples at every step.
 
-Chapter: generative adversarial networks, in the part on generative networks.
+Chapter: :doc:`/generative/gans`.
 """
 
 import math

@@ -15,7 +15,7 @@ from dlbook.optim.lr_scheduler import LambdaLR
 from dlbook.train import fit
 
 SEEDS = range(5)
-DRAWS = 1500
+DRAWS = 1000
 
 
 def trained(model: Any, loss: Any, examples: Any, epochs: int, seed: int) -> Any:
@@ -53,8 +53,11 @@ def judge() -> nn.Module:
     return trained(model, ops.cross_entropy, (data.train.x, data.train.y), 40, 0)  # type: ignore[no-any-return]
 
 
-def mixture(codes: Tensor, g: torch.Generator) -> Tensor:
-    fitted = GaussianMixture(10, reg_covar=1e-4, random_state=0).fit(codes.double().numpy())
+def mixture(codes: Tensor) -> GaussianMixture:
+    return GaussianMixture(10, reg_covar=1e-4, random_state=0).fit(codes.double().numpy())
+
+
+def drawn_from(fitted: GaussianMixture, g: torch.Generator) -> Tensor:
     drawn = torch.from_numpy(fitted.sample(DRAWS)[0]).float()  # sorted by component
     return drawn[torch.randperm(DRAWS, generator=g)]
 
@@ -72,15 +75,20 @@ def contest(seed: int) -> dict[str, tuple[Verdict, float]]:
     h, q = ae.encode(x), vae.encode(x)
     z = models.reparameterize(*q, torch.randn(q.mean.shape, generator=g))
     covariance = torch.cov(x.T) + 1e-4 * torch.eye(64)
+    of_vae = mixture(z)
+    density = torch.from_numpy(of_vae.score_samples(n.double().numpy()))
+    fifths = (density + 0.5 * n.square().sum(1)).argsort().chunk(5)
     draws = {
         "pixels": x.mean(0)
         + torch.randn(DRAWS, 64, generator=g) @ torch.linalg.cholesky(covariance).T,
         "plain, prior": ae.decoder(n),
         "plain, Gaussian": ae.decoder(h.mean(0) + n @ torch.linalg.cholesky(torch.cov(h.T)).T),
-        "plain, mixture": ae.decoder(mixture(h, g)),
+        "plain, mixture": ae.decoder(drawn_from(mixture(h), g)),
         "VAE, prior": vae.decode(n),
         "VAE, noise": vae.likelihood.sample(vae.decode(n), g),
-        "VAE, mixture": vae.decode(mixture(z, g)),
+        "VAE, mixture": vae.decode(drawn_from(of_vae, g)),
+        "VAE, prior, codes rare": vae.decode(n[fifths[0]]),
+        "VAE, prior, codes dense": vae.decode(n[fifths[-1]]),
     }
     return {
         name: (
@@ -92,8 +100,9 @@ def contest(seed: int) -> dict[str, tuple[Verdict, float]]:
 
 
 def in_four_of_five(name: str, says: Any) -> None:
-    found = [says(contest(seed)) for seed in SEEDS]
-    assert sum(found) >= 4, (name, found)
+    """Four seeds of five say so. The fifth is trained only if one of the others doesn't."""
+    missed = [seed for seed in SEEDS[:4] if not says(contest(seed))]
+    assert not missed or (len(missed) == 1 and says(contest(SEEDS[4]))), (name, missed)
 
 
 @pytest.mark.untyped
@@ -109,12 +118,14 @@ def test_the_judge_reads_digits() -> None:
 @pytest.mark.untyped  # annotations checked at every step take long
 @pytest.mark.timeout(300)
 def test_draws_from_the_prior_are_recognised_evenly() -> None:
-    for seed in SEEDS:
-        verdict, among = contest(seed)["VAE, prior"]
-        assert verdict.recognised > 0.55, seed
-        assert verdict.evenness > 0.95, seed
-        assert verdict.counts.min() > 0.03 * verdict.counts.sum(), seed
-        assert among > 0.9, seed
+    def good(t: dict[str, tuple[Verdict, float]]) -> bool:
+        verdict, among = t["VAE, prior"]
+        spread = verdict.counts.min() > 0.03 * verdict.counts.sum()
+        return bool(
+            verdict.recognised > 0.55 and verdict.evenness > 0.95 and among > 0.9 and spread
+        )
+
+    in_four_of_five("the prior's draws", good)
 
 
 @pytest.mark.slow
@@ -128,6 +139,9 @@ def test_the_prior_is_no_accident_and_a_density_fitted_afterwards_draws_better()
         in_four_of_five(
             fitted, lambda t, f=fitted: t[f][0].recognised > t["VAE, prior"][0].recognised + 0.08
         )
+        in_four_of_five(fitted, lambda t, f=fitted: t[f][0].evenness > 0.95)
+    rare, dense = "VAE, prior, codes rare", "VAE, prior, codes dense"
+    in_four_of_five(dense, lambda t: t[dense][0].recognised > t[rare][0].recognised + 0.1)
     in_four_of_five("noise shows", lambda t: t["VAE, noise"][1] < t["VAE, prior"][1] - 0.1)
 
 
@@ -135,20 +149,17 @@ def test_the_prior_is_no_accident_and_a_density_fitted_afterwards_draws_better()
 @pytest.mark.untyped
 @pytest.mark.timeout(300)
 def test_a_judge_is_sure_of_what_is_no_digit() -> None:
-    for seed in SEEDS:
-        verdict, among = contest(seed)["pixels"]
-        assert verdict.recognised > 0.4, seed
-        assert among < 0.4, seed
+    in_four_of_five("sure", lambda t: t["pixels"][0].recognised > 0.4 and t["pixels"][1] < 0.4)
 
 
 @pytest.mark.slow
 @pytest.mark.untyped
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", range(3))
 def test_the_bound_holds_against_the_integral(seed: int) -> None:
     data = digits.load()
     model = variational(data.train.x, 2, seed, epochs=30).double()
     x = data.test.x[:20].double()
-    exact = models.exact_log_likelihood(model, x, points=151)
+    exact = models.exact_log_likelihood(model, x, points=121)
     torch.manual_seed(seed)
     with torch.no_grad():
         many = x.repeat(200, 1)
@@ -161,6 +172,12 @@ def test_the_bound_holds_against_the_integral(seed: int) -> None:
     assert (bound.mean(0) < exact + 4 * error).all()
     five = models.importance_weighted_bound(weights).mean(0)
     assert bound.mean() < five.mean() < exact.mean() + 0.05
+    known = data.train.x[:20].double()  # of these the encoder's guesses leave less out
+    truth = models.exact_log_likelihood(model, known, points=121)
+    with torch.no_grad():
+        many = known.repeat(200, 1)
+        told = models.elbo(model(many), many, model.likelihood).bound
+    assert (truth - told.reshape(200, 20).mean(0)).mean() < (exact - bound.mean(0)).mean()
 
 
 @pytest.mark.slow
@@ -172,7 +189,7 @@ def test_other_writers_are_less_probable() -> None:
     for split in ("stratified", "file-order"):
         data = digits.load(split=split)  # type: ignore[arg-type]
         each = []
-        for seed in range(3):
+        for seed in range(2):
             model = of_split(split, seed)
             torch.manual_seed(0)
             with torch.no_grad():

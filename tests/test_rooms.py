@@ -34,8 +34,6 @@ EXEMPT = {
     "dlbook/data/downloads.py": "how files come here, not what the book teaches",
     "dlbook/data/idx.py": "a file format, not what the book teaches",
     "dlbook/data/mnist.py": "taught by a chapter of Part III that is yet to be written",
-    "dlbook/models/dcgan.py": "taught by a chapter of Part V that is yet to be written",
-    "dlbook/models/pix2pix.py": "taught by a chapter of Part V that is yet to be written",
     "dlbook/plot/": "drawing; the chapters show its pictures",
 }
 

@@ -7,7 +7,7 @@ other way by strided convolutions. A condition, a class or a phrase, becomes a v
 players are given beside their input (Mirza and Osindero, "Conditional generative adversarial nets",
 2014; with phrases, Reed and others, "Generative adversarial text to image synthesis", 2016).
 
-Chapter: generative adversarial networks, in the part on generative networks.
+Chapter: :doc:`/generative/gan-training`.
 """
 
 from collections.abc import Callable

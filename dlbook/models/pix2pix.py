@@ -4,7 +4,7 @@ Isola, Zhu, Zhou and Efros, "Image-to-image translation with conditional adversa
 (2017). The L1 term sees to it that the picture as a whole is right, and is blurred where several
 pictures would be; the discriminator sees only patches, and wants each of them sharp.
 
-Chapter: generative adversarial networks, in the part on generative networks.
+Chapter: :doc:`/generative/gan-training`.
 """
 
 import torch

@@ -18,7 +18,7 @@ from dlbook.train import fit_adversarial
 
 plot.use_style()
 train, validation, _ = digits.load()
-STEPS = 1000
+STEPS = 800
 
 # %%
 # A judge, first: a classifier of the same digits.
@@ -26,7 +26,7 @@ STEPS = 1000
 torch.manual_seed(0)
 judge = MLP((64, 64, 10))
 optimizer = Adam(judge.parameters(), lr=3e-3)
-for _ in range(600):
+for _ in range(400):
     rows = torch.randint(len(train), (64,))
     loss = torch.nn.functional.cross_entropy(judge(train.x[rows]), train.y[rows])
     optimizer.zero_grad()

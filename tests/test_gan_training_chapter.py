@@ -53,27 +53,62 @@ def play(
     return history.samples[-1]
 
 
-def ring(seed: int, weight: float) -> ModeCoverage:
-    torch.manual_seed(seed)
-    pair = MLP((2, 64, 64, 64, 2)), MLP((2, 64, 64, 64, 1))
-    made = play(
-        pair,
-        POINTS,
-        steps=2500,
-        seed=seed,
-        weight=weight,
-        latent=2,
-        batch_size=128,
-        samples=5000,
-    )
-    return mode_coverage(made, mixtures.ring_centers(), 0.05)
+def stacked(seeds: range, sizes: tuple[int, ...]) -> list[Tensor]:
+    """The parameters of as many networks, each in one tensor."""
+    networks = []
+    for seed in seeds:
+        torch.manual_seed(seed)
+        networks.append(list(MLP(sizes).parameters()))
+    alike = zip(*networks, strict=True)
+    return [torch.stack([p.detach() for p in each]).requires_grad_() for each in alike]
+
+
+def applied(parameters: list[Tensor], x: Tensor) -> Tensor:
+    """Each network to its own batch: (seeds, batch, features)."""
+    for W, b in zip(parameters[::2], parameters[1::2], strict=True):
+        x = torch.baddbmm(b[:, None], x, W.mT)
+        x = x if W is parameters[-2] else x.relu()
+    return x
+
+
+def rings(seeds: range, weight: float, steps: int = 2500) -> list[ModeCoverage]:
+    """The page's game for several seeds side by side, which takes a third of the time."""
+    n = len(seeds)
+    G, D = stacked(seeds, (2, 64, 64, 64, 2)), stacked(seeds, (2, 64, 64, 64, 1))
+    draws = torch.Generator().manual_seed(seeds[0])
+    own = [Adam(p, lr=2e-3, betas=(0.0, 0.9)) for p in (G, D)]
+
+    def samples(count: int) -> Tensor:
+        return applied(G, torch.randn(n, count, 2, generator=draws))
+
+    for step in range(steps):
+        for optimizer in own:
+            optimizer.param_groups[0]["lr"] = 2e-3 * (1 - step / steps)
+        x = POINTS[torch.randint(len(POINTS), (n, 128), generator=draws)].requires_grad_()
+        with torch.no_grad():
+            fake = samples(128)
+        real = applied(D, x)
+        (slope,) = torch.autograd.grad(real.sum(), x, create_graph=True)
+        flat = weight * slope.square().sum(2).mean()
+        # every mean is over all seeds: their sum is n times as large
+        loss = n * (GAMES["non-saturating"].discriminator(real, applied(D, fake)) + flat)
+        for p, g in zip(D, torch.autograd.grad(loss, D), strict=True):
+            p.grad = g
+        own[1].step()
+        loss = n * GAMES["non-saturating"].generator(applied(D, samples(128)))
+        for p, g in zip(G, torch.autograd.grad(loss, G), strict=True):
+            p.grad = g
+        own[0].step()
+    with torch.no_grad():
+        made = samples(5000)
+    return [mode_coverage(each, mixtures.ring_centers(), 0.05) for each in made]
 
 
 @pytest.mark.slow
 @pytest.mark.untyped
 def test_the_cure_finds_all_clouds_on_seeds_that_were_not_used_to_choose_it() -> None:
     """Seeds 20 to 24; 0 to 4 were used."""
-    found = [ring(seed, 0.02) for seed in range(20, 25)]
+    found = rings(range(20, 25), 0.02)
     assert sum(v.found == 8 for v in found) >= 4, found
     assert sum(v.found == 8 and v.quality >= 0.9 for v in found) >= 3, found
 
@@ -81,7 +116,7 @@ def test_the_cure_finds_all_clouds_on_seeds_that_were_not_used_to_choose_it() ->
 def draw(seed: int, data: Tensor, weight: float) -> Tensor:
     torch.manual_seed(seed)
     pair = torch.nn.Sequential(MLP((16, 128, 128, 64)), nn.Sigmoid()), MLP((64, 128, 128, 1))
-    return play(pair, data, steps=1500, seed=seed, weight=weight, latent=16, samples=1000)
+    return play(pair, data, steps=1000, seed=seed, weight=weight, latent=16, samples=1000)
 
 
 @pytest.mark.slow

@@ -24,10 +24,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from dlbook.autodiff.primitives import primitive
 from dlbook.autodiff.tape import Array
 from dlbook.nn.convolution import ConvTranspose2d
 from dlbook.ops import arithmetic
-from dlbook.ops.activations import softplus
 from dlbook.ops.losses import mse_loss
 
 __all__ = [
@@ -59,6 +59,30 @@ def _scores(name: str, **scores: Array) -> None:
 # --- the game of 2014 ---------------------------------------------------------------------------
 
 
+@primitive
+def _discriminator_loss(real: Array, fake: Array) -> Array:
+    zero = real.new_zeros(())  # log(e^z + e^0) is softplus(z)
+    return torch.logaddexp(-real, zero).mean() + torch.logaddexp(fake, zero).mean()
+
+
+@_discriminator_loss.vjp
+def discriminator_loss_vjp(g: Array, _y: Any, s: Array, t: Array) -> Any:
+    return (
+        lambda: torch.sigmoid(-s) * (g / -s.shape.numel()),  # (σ(s) − 1) / B
+        lambda: torch.sigmoid(t) * (g / t.shape.numel()),  # σ(s̃) / B
+    )
+
+
+@primitive
+def _generator_loss(fake: Array, *, sign: int) -> Array:
+    return sign * torch.logaddexp(sign * -fake, fake.new_zeros(())).mean()
+
+
+@_generator_loss.vjp
+def generator_loss_vjp(g: Array, _y: Any, s: Array, *, sign: int) -> Any:
+    return (torch.sigmoid(sign * -s) * (g / -s.shape.numel()),)
+
+
 def discriminator_loss(real: Array, fake: Array) -> Float[Array, ""]:
     r"""Return what the discriminator of the game of 2014 pays: minus the value of the game.
 
@@ -85,8 +109,7 @@ def discriminator_loss(real: Array, fake: Array) -> Float[Array, ""]:
         tensor(1.3863)
     """
     _scores("discriminator_loss", real=real, fake=fake)
-    right = arithmetic.mean(softplus(arithmetic.neg(real)))
-    return arithmetic.add(right, arithmetic.mean(softplus(fake)))
+    return _discriminator_loss(real, fake)
 
 
 def minimax_generator_loss(fake: Array) -> Float[Array, ""]:
@@ -112,7 +135,7 @@ def minimax_generator_loss(fake: Array) -> Float[Array, ""]:
         tensor(-0.6931)
     """
     _scores("minimax_generator_loss", fake=fake)
-    return arithmetic.neg(arithmetic.mean(softplus(fake)))
+    return _generator_loss(fake, sign=-1)
 
 
 def non_saturating_generator_loss(fake: Array) -> Float[Array, ""]:
@@ -138,7 +161,7 @@ def non_saturating_generator_loss(fake: Array) -> Float[Array, ""]:
         tensor(100.)
     """
     _scores("non_saturating_generator_loss", fake=fake)
-    return arithmetic.mean(softplus(arithmetic.neg(fake)))
+    return _generator_loss(fake, sign=1)
 
 
 def optimal_discriminator(p: Tensor, q: Tensor) -> Tensor:

@@ -16,8 +16,8 @@ budget = Exercise(
     effort=1,
     statement=r"""
     The covariance matrix of some data in four dimensions has the eigenvalues 5, 3, 2 and 1, with eigenvectors $\mathbf v_1, \dots, \mathbf v_4$.
-    A linear autoencoder has a code of two numbers, and the cost is the mean squared length of the error. Give four numbers: the least cost; the cost if the decoder's
-    columns span $\mathbf v_1$ and $\mathbf v_3$ (with the best encoder for that decoder); the sum of the squared sines of the principal angles between that span and that of $\mathbf v_1, \mathbf v_2$;
+    A linear autoencoder has a code of two numbers, and the cost is the mean squared length of the error. Give four numbers (the encoder is always the best for its decoder): the least cost; the cost if the decoder's
+    columns span $\mathbf v_1$ and $\mathbf v_3$; the sum of the squared sines of the principal angles between that span and that of $\mathbf v_1, \mathbf v_2$;
     and the cost if the columns are $\mathbf v_1$ and $\mathbf v_1 + \mathbf v_2$.
     """,
     hints=[
@@ -91,6 +91,7 @@ coin.wrong_value(
 coin.wrong_value(
     (0.5, 0.622459, 0.952574, 1.25), "the exponent is divided by 2σ², and 2σ² is 0.5 here"
 )
+coin.wrong_value((0.5, 0.880797, 0.999994, 1.25), "the exponent is divided by 2σ², not by σ²")
 coin.wrong_value((0.5, 0.731059, 0.997527, 1), "an affine function knows no bounds: compute it")
 
 # --- derive ---------------------------------------------------------------------------------
@@ -99,11 +100,11 @@ tied = Exercise(
     "autoencoders.tied-weights",
     "One matrix both ways",
     kind="derive",
-    effort=2,
+    effort=1,
     statement=r"""
     A linear autoencoder without biases uses one matrix twice: $\mathbf h = \mathbf W\mathbf x$ and $\hat{\mathbf x} = \mathbf W^\top\mathbf h$. The cost
     is $J = \frac1N\sum_n\lVert\mathbf W^\top\mathbf W\mathbf x_n - \mathbf x_n\rVert^2$. Derive $\overline{\mathbf W}$, and write it as `gradient(W, X)` with the rows of
-    $\mathbf X$ as examples, without automatic differentiation.
+    $\mathbf X$ as examples, without automatic differentiation (which the check doesn't see).
     """,
     hints=[
         "Call the two uses $\\mathbf W_e$ and $\\mathbf W_d$, with $\\mathbf W_e = \\mathbf W$ and $\\mathbf W_d = \\mathbf W^\\top$, and take both gradients from the chapter.",
@@ -160,7 +161,7 @@ uneven = Exercise(
     statement=r"""
     Not all pixels are equally exposed: to examples $\mathbf x_n$, the rows of $\mathbf X$, fresh Gaussian noise is added, independent in all numbers, with the standard deviation $s_d > 0$
     in number $d$. Derive the matrix $\mathbf A$ and the vector
-    $\mathbf b$ of the least $\operatorname E\lVert\mathbf A\tilde{\mathbf x} + \mathbf b - \mathbf x\rVert^2$, where the mean is over the examples and over the noise. Write `denoiser(X, s)`,
+    $\mathbf b$ of the least $\operatorname E\lVert\mathbf A\tilde{\mathbf x} + \mathbf b - \mathbf x\rVert^2$, where the mean is over the examples and over the noise. Write `best_affine(X, s)`,
     which returns $(\mathbf A, \mathbf b)$ without drawing any noise. (The covariance matrix is $\frac1N\sum_n(\mathbf x_n - \boldsymbol\mu)(\mathbf x_n - \boldsymbol\mu)^\top$.)
     """,
     hints=[
@@ -174,12 +175,12 @@ uneven = Exercise(
 
 
 @uneven.stub
-def denoiser(X, s):
+def best_affine(X, s):
     """Return A, shape (D, D), and b, shape (D,), for noise of standard deviations s, (D,)."""
 
 
 @uneven.reference
-def denoiser_reference(X, s):
+def best_affine_reference(X, s):
     # Let x be centred, with covariance C, and S = diag(s²). Noise and example are independent, and
     # the noise has mean 0, so E x̃x̃ᵀ = C + S and E x x̃ᵀ = C. Multiplied out, E‖Ax̃ − x‖² =
     # tr(A (C + S) Aᵀ) − 2 tr(A C) + tr C. Its derivative by A is 2A(C + S) − 2C, which is 0 at
@@ -203,7 +204,7 @@ def uneven_plane(random):
 
 
 @uneven.wrong("the noise has the variance s², not s")
-def denoiser_deviation(X, s):
+def best_affine_deviation(X, s):
     mean = X.mean(0)
     C = (X - mean).T @ (X - mean) / len(X)
     A = C @ torch.linalg.inv(C + torch.diag(s))
@@ -211,7 +212,7 @@ def denoiser_deviation(X, s):
 
 
 @uneven.wrong("the examples have a mean: what becomes of it under A?")
-def denoiser_no_bias(X, s):
+def best_affine_no_bias(X, s):
     mean = X.mean(0)
     C = (X - mean).T @ (X - mean) / len(X)
     A = C @ torch.linalg.inv(C + torch.diag(s**2))
@@ -219,7 +220,7 @@ def denoiser_no_bias(X, s):
 
 
 @uneven.wrong("the factors of A are in the wrong order: with uneven noise they do not commute")
-def denoiser_order(X, s):
+def best_affine_order(X, s):
     mean = X.mean(0)
     C = (X - mean).T @ (X - mean) / len(X)
     A = torch.linalg.inv(C + torch.diag(s**2)) @ C
@@ -227,10 +228,26 @@ def denoiser_order(X, s):
 
 
 @uneven.wrong("the noise differs from number to number; its mean variance will not do")
-def denoiser_even(X, s):
+def best_affine_even(X, s):
     mean = X.mean(0)
     C = (X - mean).T @ (X - mean) / len(X)
     A = C @ torch.linalg.inv(C + s.square().mean() * torch.eye(len(s), dtype=X.dtype))
+    return A, mean - A @ mean
+
+
+@uneven.wrong("the covariance matrix needs the examples less their mean")
+def best_affine_uncentred(X, s):
+    mean = X.mean(0)
+    C = X.T @ X / len(X)
+    A = C @ torch.linalg.inv(C + torch.diag(s**2))
+    return A, mean - A @ mean
+
+
+@uneven.wrong("the covariance matrix is divided by N here, not by N − 1")
+def best_affine_unbiased(X, s):
+    mean = X.mean(0)
+    C = (X - mean).T @ (X - mean) / (len(X) - 1)
+    A = C @ torch.linalg.inv(C + torch.diag(s**2))
     return A, mean - A @ mean
 
 
@@ -276,10 +293,30 @@ def recover_inputs(random):
     return random.normal(6, 3, dtype=torch.float64), X + 2
 
 
-@recover.use
-def recover_use(answer, W, X):
-    found = answer(W, X)
-    return found * torch.sign(found.sum(0, keepdim=True))  # the sign of a column is free
+@recover.judge
+def recover_judge(got, W, X):
+    K = W.shape[1]
+    if not isinstance(got, torch.Tensor) or got.shape != W.shape:
+        return f"expected a matrix of shape {tuple(W.shape)}, like W"
+    if not got.isfinite().all():
+        return "there are numbers that are not finite"
+    got = got.to(W.dtype)
+    if (got.T @ got - torch.eye(K, dtype=W.dtype)).abs().max() > 1e-4:
+        return "the columns are not perpendicular to each other and of length 1"
+    Q = torch.linalg.qr(W).Q
+    if (got - Q @ (Q.T @ got)).abs().max() > 1e-4:
+        return "these leave the span of W: are they the components of the examples themselves?"
+    small = (X - X.mean(0)) @ got
+    spread = small.T @ small / len(X)
+    if (spread - torch.diag(spread.diagonal())).abs().max() > 1e-3 * spread.diagonal().max():
+        second = X @ got
+        raw = second.T @ second / len(X)
+        if (raw - torch.diag(raw.diagonal())).abs().max() < 1e-3 * raw.diagonal().max():
+            return "is the mean of the examples subtracted?"
+        return "perpendicular, but the directions of greatest variance within the span are others"
+    if (spread.diagonal().diff() > 0).any():
+        return "the first column has to be that along which the examples vary most"
+    return None
 
 
 @recover.wrong("the first column has to be that along which the examples vary most")
@@ -301,7 +338,7 @@ def components_uncentred(W, X):
     return Q @ torch.linalg.eigh(small.T @ small).eigenvectors.flip(1)
 
 
-@recover.wrong("these leave the span of W: they are the components of the examples themselves")
+@recover.wrong("these leave the span of W: are they the components of the examples themselves?")
 def components_of_data(W, X):
     centred = X - X.mean(0)
     return torch.linalg.eigh(centred.T @ centred).eigenvectors.flip(1)[:, : W.shape[1]]
@@ -314,11 +351,11 @@ masked = Exercise(
     effort=2,
     statement=r"""
     Now the spoiling is a mask: each number of $\mathbf x$ is set to 0 with probability $p$, independently of the others, and is left alone otherwise. Which matrix $\mathbf A$ makes
-    $\operatorname E\lVert\mathbf A\tilde{\mathbf x} - \mathbf x\rVert^2$ least, averaged over the examples (the rows of $\mathbf X$) and over all masks? There is no bias. Write `mender(X, p)`, which returns $\mathbf A$
+    $\operatorname E\lVert\mathbf A\tilde{\mathbf x} - \mathbf x\rVert^2$ least, averaged over the examples (the rows of $\mathbf X$) and over all masks? There is no bias. Write `best_mender(X, p)`, which returns $\mathbf A$
     for $0 < p < 1$ without drawing a mask. You may suppose that the matrix to be inverted can be.
     """,
     hints=[
-        "As for Gaussian noise, the answer is $\\operatorname E[\\mathbf x\\tilde{\\mathbf x}^\\top]\\,\\operatorname E[\\tilde{\\mathbf x}\\tilde{\\mathbf x}^\\top]^{-1}$. Both means can be had from $\\mathbf S = \\frac1N\\mathbf X^\\top\\mathbf X$.",
+        "Multiply out, as for Gaussian noise. Which two means do you need, and how do they follow from $\\mathbf S = \\frac1N\\mathbf X^\\top\\mathbf X$?",
         "Two different numbers both survive with probability $(1 - p)^2$. And a number together with itself?",
     ],
     axes={"X": "N D"},
@@ -326,12 +363,12 @@ masked = Exercise(
 
 
 @masked.stub
-def mender(X, p):
+def best_mender(X, p):
     """Return A, shape (D, D), the best linear mender of masked examples."""
 
 
 @masked.reference
-def mender_reference(X, p):
+def best_mender_reference(X, p):
     # E[x x̃ᵀ] = (1 − p) S: each column is kept with probability 1 − p. E[x̃x̃ᵀ] has (1 − p)² S off
     # the diagonal, where two masks must both keep, and (1 − p) S on it, where there is one mask.
     # The cost tr(A E[x̃x̃ᵀ] Aᵀ) − 2 tr(A E[x̃xᵀ]) + tr S has its minimum at the quotient.
@@ -348,25 +385,41 @@ def masked_inputs(random):
 
 
 @masked.wrong("a number and itself share one mask: the diagonal survives more often")
-def mender_squared(X, p):
+def best_mender_squared(X, p):
     keep = 1 - p
     S = X.T @ X / len(X)
     return keep * S @ torch.linalg.inv(keep**2 * S)
 
 
 @masked.wrong("p is the probability of a hole, not that of being kept")
-def mender_exchanged(X, p):
+def best_mender_exchanged(X, p):
     S = X.T @ X / len(X)
     both = p**2 * S + (p - p**2) * torch.diag(S.diagonal())
     return p * S @ torch.linalg.inv(both)
 
 
 @masked.wrong("the target is whole: E[x x̃ᵀ] is thinned once")
-def mender_unthinned(X, p):
+def best_mender_unthinned(X, p):
     keep = 1 - p
     S = X.T @ X / len(X)
     both = keep**2 * S + (keep - keep**2) * torch.diag(S.diagonal())
     return S @ torch.linalg.inv(both)
+
+
+@masked.wrong("each of the two means is thinned by its own count: E[x x̃ᵀ] meets one mask")
+def best_mender_thinned_twice(X, p):
+    keep = 1 - p
+    S = X.T @ X / len(X)
+    both = keep**2 * S + (keep - keep**2) * torch.diag(S.diagonal())
+    return keep**2 * S @ torch.linalg.inv(both)
+
+
+@masked.wrong("what the masks add on the diagonal is in proportion to the diagonal of S")
+def best_mender_identity(X, p):
+    keep = 1 - p
+    S = X.T @ X / len(X)
+    both = keep**2 * S + (keep - keep**2) * torch.eye(len(S), dtype=X.dtype)
+    return keep * S @ torch.linalg.inv(both)
 
 
 # --- program: the score of remembered images ------------------------------------------------
@@ -501,6 +554,11 @@ def cheaper_without_bias(We, be, Wd, bd, factor):
     return factor * We, be, Wd / factor, bd
 
 
+@cheat.wrong("the code grows: which of the two must be multiplied by the factor, which divided?")
+def cheaper_upside_down(We, be, Wd, bd, factor):
+    return We / factor, be / factor, factor * Wd, bd
+
+
 @cheat.wrong("the code shrinks, and so does the reconstruction: who makes it good?")
 def cheaper_encoder_only(We, be, Wd, bd, factor):
     return factor * We, factor * be, Wd, bd
@@ -517,7 +575,7 @@ spoiled = Exercise(
     kind="break",
     effort=1,
     statement=r"""
-    With this cost a denoiser doesn't learn to denoise: the longer it is trained, the more faithfully it gives back what it sees. There are two faults. Mend them. `model` is a function from a batch to a batch,
+    With this cost a denoiser doesn't learn to denoise: the longer it is trained, the more faithfully it gives back what it sees. One fault explains this; another is one of scale. Mend both. `model` is a function from a batch to a batch,
     `noise` another; the cost is the mean over all numbers of the squared error.
     """,
     hints=[

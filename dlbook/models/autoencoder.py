@@ -712,7 +712,8 @@ class SparseAutoencoder(_Wrapped):
     r"""An autoencoder that pays for every unit of its code that is on.
 
     The code may then have more numbers than the input: that few are on at a time is what stands in
-    the way of copying.
+    the way of copying. A decoder with large weights makes good for a small code, so that the
+    absolute values alone can be cheated; columns of fixed length prevent it.
 
     Args:
         autoencoder: whose ``encode`` and ``decode`` are used.
@@ -761,7 +762,8 @@ class ContractiveAutoencoder(Autoencoder):
         ValueError: if a size is below 1.
 
     Departs from the paper, whose decoder has the encoder's weights transposed and ends in a
-    logistic function too.
+    logistic function too. A decoder of its own can make good for an encoder with small weights,
+    whose penalty is as small as one likes.
 
     Example:
         >>> output = ContractiveAutoencoder(6, 12)(torch.randn(5, 6))

@@ -41,14 +41,15 @@ data = digits.load()
 def train(noise):
     torch.manual_seed(0)
     model = models.DenoisingAutoencoder(models.DeepAutoencoder((64, 256, 64)), noise)
-    optimizer = Adam(model.parameters(), lr=2e-3)
+    optimizer = Adam(model.parameters(), lr=4e-3)
     fit(
         model,
         nn.MSELoss(),
         optimizer,
         (data.train.x, data.train.x),
-        epochs=40,
-        scheduler=CosineAnnealingLR(optimizer, 40),
+        epochs=100,
+        batch_size=128,
+        scheduler=CosineAnnealingLR(optimizer, 100),
         seed=0,
         progress=False,
         device="cpu",

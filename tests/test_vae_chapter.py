@@ -18,25 +18,69 @@ SEEDS = range(5)
 DRAWS = 1000
 
 
-def trained(model: Any, loss: Any, examples: Any, epochs: int, seed: int) -> Any:
+def trained(
+    model: Any,
+    loss: Any,
+    examples: Any,
+    epochs: int,
+    seed: int,
+    lr: float = 3e-3,
+    callbacks: Any = (),
+) -> Any:
     """The page's training."""
-    optimizer = optim.Adam(model.parameters(), lr=3e-3)
+    optimizer = optim.Adam(model.parameters(), lr=lr)
     schedule = LambdaLR(optimizer, lambda t: min(1.0, 2 * (1 - t / epochs)))
-    fit(model, loss, optimizer, examples, epochs=epochs, scheduler=schedule, seed=seed)
+    fit(
+        model,
+        loss,
+        optimizer,
+        examples,
+        epochs=epochs,
+        scheduler=schedule,
+        seed=seed,
+        callbacks=callbacks,
+    )
     return model.eval()
 
 
-def variational(x: Tensor, z: int, seed: int, epochs: int = 60) -> models.VAE:
+def variational(
+    x: Tensor, z: int, seed: int, epochs: int = 60, warm_up: float = 0.0, std: float = 0.25
+) -> models.VAE:
     torch.manual_seed(seed)
-    model = models.DenseVAE((64, 256, 128), z, models.GaussianLikelihood(0.25, learn_std=True))
-    loss = models.ELBOLoss(model.likelihood)
-    return trained(model, loss, (x, x), epochs, seed)  # type: ignore[no-any-return]
+    model = models.DenseVAE((64, 256, 128), z, models.GaussianLikelihood(std, learn_std=True))
+    loss = models.ELBOLoss(model.likelihood, beta=0 if warm_up else 1)
+
+    def grow(run: Any) -> None:
+        loss.beta = min(1, run.epoch / (warm_up * run.epochs))
+
+    callbacks = [grow] if warm_up else []
+    return trained(model, loss, (x, x), epochs, seed, callbacks=callbacks)  # type: ignore[no-any-return]
 
 
 @cache
 def of_split(split: str, seed: int) -> models.VAE:
-    """A code of eight numbers, on one of the two splits."""
-    return variational(digits.load(split=split).train.x, 8, seed)  # type: ignore[arg-type]
+    """A code of eight numbers, on one of the two splits, with a warm-up."""
+    x = digits.load(split=split).train.x  # type: ignore[arg-type]
+    return variational(x, 8, seed, warm_up=2 / 3)
+
+
+@cache
+def simply(seed: int) -> models.VAE:
+    """The same without a warm-up."""
+    return variational(digits.load().train.x, 8, seed)
+
+
+def divergences(model: models.VAE) -> Tensor:
+    """The mean divergence of each number of the code."""
+    with torch.no_grad():
+        mean, log_variance = model.encode(digits.load().train.x)
+    return 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).mean(0)
+
+
+def bound_of_50(model: models.VAE, x: Tensor) -> float:
+    torch.manual_seed(0)
+    with torch.no_grad():
+        return models.importance_weighted_bound(model.log_weights(x, samples=50)).mean().item()
 
 
 def plain(x: Tensor, z: int, seed: int) -> models.DeepAutoencoder:
@@ -62,10 +106,13 @@ def drawn_from(fitted: GaussianMixture, g: torch.Generator) -> Tensor:
     return drawn[torch.randperm(DRAWS, generator=g)]
 
 
+away: dict[tuple[int, str], float] = {}
+
+
 @cache
 @torch.no_grad()
-def contest(seed: int) -> dict[str, tuple[Verdict, float]]:
-    """What the judge says of draws, and which share of them lies among test digits."""
+def contest(seed: int) -> dict[str, tuple[Verdict, float, float]]:
+    """What the judge says of draws, how many lie among test digits, and how many they reach."""
     data = digits.load()
     x, test = data.train.x, data.test.x
     with torch.enable_grad():
@@ -87,13 +134,19 @@ def contest(seed: int) -> dict[str, tuple[Verdict, float]]:
         "VAE, prior": vae.decode(n),
         "VAE, noise": vae.likelihood.sample(vae.decode(n), g),
         "VAE, mixture": vae.decode(drawn_from(of_vae, g)),
+        "VAE, known": vae.decode(q.mean),
+        "plain, known": ae(x),
+        "VAE, given back": vae.decode(vae.encode(data.validation.x).mean),
+        "plain, given back": ae(data.validation.x),
         "VAE, prior, codes rare": vae.decode(n[fifths[0]]),
         "VAE, prior, codes dense": vae.decode(n[fifths[-1]]),
     }
+    for name, samples in draws.items():  # mean distance to the nearest training digit
+        away[seed, name] = torch.cdist(samples, x).min(1).values.mean().item()
     return {
         name: (
             classifier_verdict(judge(), samples),
-            precision_recall(test, samples[: len(test)]).precision,
+            *precision_recall(test, samples[: len(test)]),
         )
         for name, samples in draws.items()
     }
@@ -118,12 +171,10 @@ def test_the_judge_reads_digits() -> None:
 @pytest.mark.untyped  # annotations checked at every step take long
 @pytest.mark.timeout(300)
 def test_draws_from_the_prior_are_recognised_evenly() -> None:
-    def good(t: dict[str, tuple[Verdict, float]]) -> bool:
-        verdict, among = t["VAE, prior"]
+    def good(t: dict[str, tuple[Verdict, float, float]]) -> bool:
+        verdict, among, _ = t["VAE, prior"]
         spread = verdict.counts.min() > 0.03 * verdict.counts.sum()
-        return bool(
-            verdict.recognised > 0.55 and verdict.evenness > 0.95 and among > 0.9 and spread
-        )
+        return bool(verdict.recognised > 0.5 and verdict.evenness > 0.95 and among > 0.7 and spread)
 
     in_four_of_five("the prior's draws", good)
 
@@ -134,7 +185,7 @@ def test_draws_from_the_prior_are_recognised_evenly() -> None:
 def test_the_prior_is_no_accident_and_a_density_fitted_afterwards_draws_better() -> None:
     """The comparisons of the page's table, over the seeds."""
     in_four_of_five("a told prior", lambda t: t["VAE, prior"][1] > t["plain, prior"][1] + 0.4)
-    in_four_of_five("one Gaussian", lambda t: t["VAE, prior"][1] > t["plain, Gaussian"][1] + 0.1)
+    in_four_of_five("one Gaussian", lambda t: t["VAE, prior"][1] > t["plain, Gaussian"][1])
     for fitted in ("plain, mixture", "VAE, mixture"):
         in_four_of_five(
             fitted, lambda t, f=fitted: t[f][0].recognised > t["VAE, prior"][0].recognised + 0.08
@@ -142,7 +193,63 @@ def test_the_prior_is_no_accident_and_a_density_fitted_afterwards_draws_better()
         in_four_of_five(fitted, lambda t, f=fitted: t[f][0].evenness > 0.95)
     rare, dense = "VAE, prior, codes rare", "VAE, prior, codes dense"
     in_four_of_five(dense, lambda t: t[dense][0].recognised > t[rare][0].recognised + 0.1)
+    in_four_of_five(dense, lambda t: t[dense][1] > t[rare][1] + 0.1)
     in_four_of_five("noise shows", lambda t: t["VAE, noise"][1] < t["VAE, prior"][1] - 0.1)
+    in_four_of_five("noise reaches", lambda t: t["VAE, noise"][2] > t["VAE, prior"][2] + 0.1)
+    for seed in SEEDS[:4]:  # no copies: farther away than training digits that are given back
+        for who in ("plain", "VAE"):
+            known, back, drawn = (
+                away[seed, f"{who}, {which}"] for which in ("known", "given back", "mixture")
+            )
+            assert known + 0.05 < back < drawn + 0.08, (seed, who, known, back, drawn)
+
+
+@pytest.mark.slow
+@pytest.mark.untyped
+@pytest.mark.timeout(300)
+def test_a_warm_up_wakes_numbers_of_the_code() -> None:
+    """Trained simply, numbers stay silent that the linear case would use."""
+    data = digits.load()
+    eighth = torch.linalg.eigvalsh(torch.cov(data.train.x.T))[-8]
+    gained = []
+    for seed in SEEDS[:3]:
+        cold, warm = simply(seed), of_split("stratified", seed)
+        silent = (divergences(cold) < 0.1).sum().item()
+        assert silent >= 2
+        assert cold.likelihood.log_std.exp().item() ** 2 < eighth / 5
+        more = silent - (divergences(warm) < 0.1).sum().item()
+        gain = bound_of_50(warm, data.validation.x) - bound_of_50(cold, data.validation.x)
+        assert more >= 0, seed
+        assert gain > 1, (seed, gain)
+        gained.append(more)
+        reached = [
+            precision_recall(data.test.x, m.generate(len(data.test.x))).recall for m in (cold, warm)
+        ]
+        assert reached[0] < reached[1], (seed, reached)
+    assert sum(gained) >= 4, gained
+
+
+@pytest.mark.slow
+@pytest.mark.untyped
+@pytest.mark.timeout(300)
+def test_a_start_that_is_too_wide_leaves_the_code_silent() -> None:
+    x = digits.load().train.x
+    for warm_up in (0.0, 2 / 3):
+        model = variational(x, 8, 0, epochs=40, warm_up=warm_up, std=3.0)
+        assert (divergences(model) > 0.1).sum() <= 2
+
+
+@pytest.mark.slow
+@pytest.mark.untyped
+@pytest.mark.timeout(300)
+def test_how_near_hidden_layers_lie_to_the_linear_case_depends_on_the_training() -> None:
+    x = digits.load().train.x
+    variances = torch.linalg.eigvalsh(torch.cov(x.T)).flip(0)[:8]
+    wanted = 0.5 * (variances / (4 * 0.25**2)).clamp(min=1).log().sum().item()
+    torch.manual_seed(0)
+    model = models.DenseVAE((64, 128), 8, models.GaussianLikelihood(0.25))
+    trained(model, models.ELBOLoss(model.likelihood, 4), (x, x), 100, 0, lr=5e-3)
+    assert divergences(model).sum() > 1.25 * wanted
 
 
 @pytest.mark.slow
@@ -191,10 +298,7 @@ def test_other_writers_are_less_probable() -> None:
         each = []
         for seed in range(2):
             model = of_split(split, seed)
-            torch.manual_seed(0)
-            with torch.no_grad():
-                weights = model.log_weights(data.test.x, samples=50)
-            each.append(models.importance_weighted_bound(weights).mean().item())
+            each.append(bound_of_50(model, data.test.x))
         bounds.append(each)
     assert max(bounds[1]) < min(bounds[0]), bounds
 

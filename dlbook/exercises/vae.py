@@ -63,10 +63,10 @@ linear = Exercise(
     effort=2,
     statement=r"""
     Data of mean 0 have the variances 4, 1 and ¼ along three directions at right angles. A linear variational
-    autoencoder with three numbers in its code and a Gaussian decoder of fixed $\sigma = 0.6$ is trained to its best.
+    autoencoder with three numbers in its code and a Gaussian decoder of fixed $s = 0.6$ is trained to its best.
     How many directions does it use if $\beta = 1$; how many if $\beta = 4$; and from which $\beta$ on does it use none?
-    How large, finally, is the mean divergence, in nats, that the direction of variance 4 costs at $\beta = 1$? Four numbers; two
-    decimals are enough.
+    How large, finally, is the mean divergence, in nats, that the direction of variance 4 costs at $\beta = 1$? Four numbers; of the last two,
+    two decimals are enough.
     """,
     hints=[
         "Compare each variance with the decoder's. What does $\\beta$ do to it?",
@@ -84,8 +84,8 @@ def used_directions():
 
 @linear.reference
 def used_directions_reference():
-    # A direction is used if its variance exceeds βσ² = 0.36 β: 4 and 1 at β = 1, only 4 at
-    # β = 4 (1.44), none from 4/0.36 on. Its mean divergence is half of ln(variance / (βσ²)).
+    # A direction is used if its variance exceeds βs² = 0.36 β: 4 and 1 at β = 1, only 4 at
+    # β = 4 (1.44), none from 4/0.36 on. Its mean divergence is half of ln(variance / (βs²)).
     return (2, 1, 4 / 0.36, 0.5 * math.log(4 / 0.36))
 
 
@@ -108,21 +108,21 @@ best_prior = Exercise(
     kind="derive",
     effort=2,
     statement=r"""
-    Let the prior of every number of the code be $\mathcal N(0, s^2)$, with one $s$ for all of them. The encoder says $\mu_{nk}$ and
-    $\ln\sigma^2_{nk}$ for input $n$ and number $k$. Which $s^2$ makes the divergence, added up over $k$ and averaged
+    Let the prior of every number of the code be $\mathcal N(0, t)$, with one variance $t$ for all of them. The encoder says $\mu_{nk}$ and
+    $\ln\sigma^2_{nk}$ for input $n$ and number $k$. Which $t$ makes the divergence, added up over $k$ and averaged
     over the inputs, as small as it can be? Write it as `prior_variance(mean, log_variance)`. If it comes out
     above 1: which draws does the prior $\mathcal N(0, 1)$ then make too seldom?
     """,
     hints=[
-        "Write the divergence of $\\mathcal N(\\mu, \\sigma^2)$ from $\\mathcal N(0, s^2)$ first, as the chapter does for $s = 1$.",
-        "Call $t = s^2$, collect what depends on $t$, and set its derivative to 0.",
+        "Write the divergence of $\\mathcal N(\\mu, \\sigma^2)$ from $\\mathcal N(0, t)$ first, as the chapter does for $t = 1$.",
+        "Which terms depend on $t$? One of them falls with it, one grows.",
     ],
 )
 
 
 @best_prior.stub
 def prior_variance(mean, log_variance):
-    """Return the best s².
+    """Return the best t.
 
     Args:
         mean: μ, shape (B, Z).
@@ -132,8 +132,8 @@ def prior_variance(mean, log_variance):
 
 @best_prior.reference
 def prior_variance_reference(mean, log_variance):
-    # E ln q = −½(ln 2πσ² + 1), and E ln p = −½(ln 2πt + (μ² + σ²)/t) with t = s², as in the
-    # chapter. So KL = ½((μ² + σ²)/t + ln t − ln σ² − 1). The derivative of the sum over all
+    # E ln q = −½(ln 2πσ² + 1), and E ln p = −½(ln 2πt + (μ² + σ²)/t), as in the chapter
+    # for t = 1. So KL = ½((μ² + σ²)/t + ln t − ln σ² − 1). The derivative of the sum over all
     # inputs and numbers is ½ Σ(−(μ² + σ²)/t² + 1/t), and 0 where t is the mean of μ² + σ²: it is
     # below 0 before and above 0 after, so that this is the minimum. With t > 1, N(0, 1) draws
     # codes far from 0 more seldom than the encoder uses them.
@@ -156,7 +156,7 @@ def prior_variance_of_noise(mean, log_variance):
     return log_variance.exp().mean()
 
 
-@best_prior.wrong("that is s; the variance s² was asked for")
+@best_prior.wrong("that is the deviation √t; the variance t was asked for")
 def prior_deviation(mean, log_variance):
     return (mean**2 + log_variance.exp()).mean().sqrt()
 
@@ -164,6 +164,16 @@ def prior_deviation(mean, log_variance):
 @best_prior.wrong("the second argument is the logarithm of the variance, not of the deviation")
 def prior_variance_doubled(mean, log_variance):
     return (mean**2 + (2 * log_variance).exp()).mean()
+
+
+@best_prior.wrong("the prior's mean stays 0: what do means that are not 0 on average cost?")
+def prior_variance_around_mean(mean, log_variance):
+    return mean.var(correction=0) + log_variance.exp().mean()
+
+
+@best_prior.wrong("the second argument is a logarithm: it may be negative, a variance may not")
+def prior_variance_of_logarithm(mean, log_variance):
+    return (mean**2 + log_variance).mean()
 
 
 score = Exercise(
@@ -230,12 +240,12 @@ program = Exercise(
     effort=2,
     statement=r"""
     Write the loss of a variational autoencoder with a Gaussian decoder: minus the evidence lower bound, the divergence
-    taken $\beta$ times, a mean over the batch. Leave no constant out: for $\beta = 1$ it shall be an upper bound on the mean of
-    $-\ln p(\mathbf x)$. Use tensor operations only.
+    taken $\beta$ times, a mean over the batch. Leave no constant out: for $\beta = 1$ its mean over the draws of the codes shall be
+    an upper bound on the mean of $-\ln p(\mathbf x)$.
     """,
     hints=[
         "Two terms for each input: a sum over its $D$ numbers, and a sum over the $Z$ numbers of its code.",
-        "The density of a Gaussian has $\\ln\\sigma$ and $\\frac12\\ln2\\pi$ for each of the $D$ numbers.",
+        "The density of a Gaussian has $\\ln s$ and $\\frac12\\ln2\\pi$ for each of the $D$ numbers.",
     ],
     axes={"x": "B D", "decoded": "B D", "mean": "B Z", "log_variance": "B Z"},
 )
@@ -292,7 +302,7 @@ def vae_loss_mean_reconstruction(x, decoded, mean, log_variance, std, beta):
     return (beta * divergence - reconstruction).mean()
 
 
-@program.wrong("the density's constants are missing: ln σ and ½ ln 2π for each number")
+@program.wrong("the density's constants are missing: ln s and ½ ln 2π for each number")
 def vae_loss_without_constants(x, decoded, mean, log_variance, std, beta):
     far = ((x - decoded) / std) ** 2
     divergence = 0.5 * (log_variance.exp() + mean**2 - 1 - log_variance).sum(1)
@@ -307,6 +317,22 @@ def vae_loss_without_pi(x, decoded, mean, log_variance, std, beta):
     return (beta * divergence - reconstruction).mean()
 
 
+@program.wrong("the divergence of Gaussians has a ½ in front")
+def vae_loss_without_half(x, decoded, mean, log_variance, std, beta):
+    far = ((x - decoded) / std) ** 2
+    reconstruction = -(0.5 * far + math.log(std) + 0.5 * math.log(2 * math.pi)).sum(1)
+    divergence = (log_variance.exp() + mean**2 - 1 - log_variance).sum(1)
+    return (beta * divergence - reconstruction).mean()
+
+
+@program.wrong("β belongs to the divergence alone")
+def vae_loss_beta_twice(x, decoded, mean, log_variance, std, beta):
+    far = ((x - decoded) / std) ** 2
+    reconstruction = -(0.5 * far + math.log(std) + 0.5 * math.log(2 * math.pi)).sum(1)
+    divergence = 0.5 * (log_variance.exp() + mean**2 - 1 - log_variance).sum(1)
+    return beta * (divergence - reconstruction).mean()
+
+
 bound = Exercise(
     "vae.many-draws",
     "A bound of many draws",
@@ -314,7 +340,8 @@ bound = Exercise(
     effort=2,
     statement=r"""
     Given the logarithms of weights, $\ln w_{sn}$ for draw $s$ and input $n$, compute $\ln\frac1S\sum_s w_{sn}$ for
-    each input. Weights of images are such as $e^{-1000}$ or $e^{800}$: your function must bear them. It shall not call `torch.logsumexp`.
+    each input. Weights of images are such as $e^{-1000}$ or $e^{800}$: your function must bear them. (You learn more without
+    `torch.logsumexp`.)
     """,
     hints=[
         "What happens to the result if every logarithm is lowered by the same number?",
@@ -348,7 +375,7 @@ def bound_probe(random):
     return (w + torch.where(torch.arange(B) % 2 == 0, -1000.0, 800.0),)
 
 
-@bound.wrong("overflow or underflow: what is e^-1000 in float32?")
+@bound.wrong("overflow or underflow: what do e^-1000 and e^800 become in the computer?")
 def log_mean_weight_naive(log_weights):
     return log_weights.exp().mean(0).log()
 
@@ -442,7 +469,7 @@ draw = Exercise(
     "vae.faulty-draw",
     "Find the bugs in a draw",
     kind="break",
-    effort=2,
+    effort=1,
     statement=r"""
     This function shall draw codes $z \sim \mathcal N(\mu, \sigma^2)$ from a given noise so that the loss reaches the encoder. There are
     two mistakes in it. The first shows in the codes; the second does not: with it the loss of a network even goes down.
@@ -495,6 +522,11 @@ def drawn_codes_of_variance(mean, log_variance, noise):
     return mean + log_variance.exp() * noise
 
 
+@draw.wrong("the codes are right now, but no gradient comes to mean")
+def drawn_codes_detached_mean(mean, log_variance, noise):
+    return mean.detach() + (0.5 * log_variance).exp() * noise
+
+
 @draw.wrong("without noise there is nothing drawn: that is the mean")
 def codes_without_noise(mean, log_variance, noise):
     return mean + 0 * log_variance * noise
@@ -506,7 +538,7 @@ wins = Exercise(
     kind="break",
     effort=2,
     statement=r"""
-    "The pathwise estimate of a gradient has the smaller variance." Refute it: find a number $k$ from 0 to 20 such that for $f(z) = \sin kz$ and
+    "The pathwise estimate of a gradient has the smaller variance." Refute it: find the smallest whole number $k$ above 0 such that for $f(z) = \sin kz$ and
     $z \sim \mathcal N(0, 1)$ the pathwise estimate of the derivative by the mean, $f'(z)$, has at least ten times
     the variance of the score's estimate, $f(z)\,z$.
     """,
@@ -524,53 +556,61 @@ def wiggles():
 
 @wins.reference
 def wiggles_reference():
-    # E (k cos kz)² = k²/2 (1 + exp(−2k²)) grows like k²; E (z sin kz)² is about ½. The common
-    # mean, k exp(−k²/2), has died away by k = 5: the ratio is about 25.
-    return 5.0
+    # E (k cos kz)² = k²/2 (1 + exp(−2k²)) grows like k²/2; E (z sin kz)² is about ½. The common
+    # mean, k exp(−k²/2), has nearly died away by k = 3, so the ratio is about k²: 9 at 3, 16 at 4.
+    return 4
 
 
 @wins.judge
 def wins_judge(got):
     if isinstance(got, torch.Tensor) and got.numel() == 1:
         got = got.item()
-    if not isinstance(got, int | float) or isinstance(got, bool) or not 0 <= got <= 20:
-        return "expected a number from 0 to 20"
+    if not isinstance(got, int | float) or isinstance(got, bool) or not 1 <= got <= 20:
+        return "expected a whole number from 1 to 20"
+    if got != int(got):
+        return "expected a whole number from 1 to 20"
     z = torch.linspace(-9, 9, 20001, dtype=torch.float64)
     weight = (-0.5 * z**2).exp()
     weight = weight / weight.sum()
 
-    def variance(g):
-        return (weight * g**2).sum() - (weight * g).sum() ** 2
+    def ratio(k):
+        """How many times the score's variance the pathwise estimate has."""
+        each = k * torch.cos(k * z), z * torch.sin(k * z)
+        path, through_score = ((weight * g**2).sum() - (weight * g).sum() ** 2 for g in each)
+        return path / through_score
 
-    path, through_score = variance(got * torch.cos(got * z)), variance(z * torch.sin(got * z))
-    if path < through_score:
-        return "for this one the pathwise estimate does have the smaller variance, or none at all"
-    if path < 10 * through_score:
+    if ratio(got) < 1:
+        return "for this one the pathwise estimate does have the smaller variance"
+    if ratio(got) < 10:
         return "the score wins here, though not by ten times yet"
+    if ratio(got - 1) >= 10:
+        return "the score wins by ten times here; but so it does at a smaller whole number"
     return None
 
 
-wins.wrong_value(0.5, "for this one the pathwise estimate does have the smaller variance, or none")
-wins.wrong_value(2.5, "the score wins here, though not by ten times yet")
-wins.wrong_value(50, "expected a number from 0 to 20")
+wins.wrong_value(1, "for this one the pathwise estimate does have the smaller variance")
+wins.wrong_value(3, "the score wins here, though not by ten times yet")
+wins.wrong_value(7, "the score wins by ten times here; but so it does at a smaller whole number")
+wins.wrong_value(0, "expected a whole number from 1 to 20")
 
 # --- extend ---------------------------------------------------------------------------------
 
 quantiles = Exercise(
     "vae.equally-likely-codes",
-    "A walk of equal steps",
+    "A walk over means",
     kind="extend",
-    effort=1,
+    effort=2,
     statement=r"""
-    Codes on an even grid show much of what is rare. Kingma and Welling cut the prior instead: find $n$ codes
-    $z_1 < \dots < z_n$ such that $z_i$ lies in the middle of the $i$-th of $n$ intervals that are equally probable under $\mathcal N(0, 1)$; in the
-    middle as probability counts it: half of the interval's probability lies below. (`torch.special.ndtri` gives for a
-    probability the value below which a standard normal number lies with it.)
+    The chapter's walk shows the middle of each interval, as probability counts it. Take the mean in place of the middle: cut the line into $n$
+    intervals that are equally probable under $\mathcal N(0, 1)$, and find for each of them the mean of the codes that fall into it, in ascending
+    order. (`torch.special.ndtri` gives for a probability the value below which a standard normal number lies with it.)
     """,
     hints=[
-        "Which probability lies below the end of the $i$-th interval?",
-        "Half of an interval's probability lies below its middle. How much is that together?",
+        "The mean over an interval is an integral of $z$ times the density, divided by the interval's probability.",
+        "What is the derivative of $e^{-z^2/2}$?",
+        "The first interval begins at $-\\infty$ and the last ends at $\\infty$. What is the density there?",
     ],
+    atol=1e-5,
 )
 
 
@@ -581,7 +621,11 @@ def likely_codes(n):
 
 @quantiles.reference
 def likely_codes_reference(n):
-    return torch.special.ndtri((torch.arange(n) + 0.5) / n)
+    # The density φ has the derivative −z φ(z). So ∫ z φ dz from a to b is φ(a) − φ(b), and each
+    # interval has the probability 1/n. At the infinite ends φ is 0.
+    ends = torch.special.ndtri(torch.arange(n + 1) / n)
+    density = (-0.5 * ends**2).exp() / math.sqrt(2 * math.pi)
+    return n * (density[:-1] - density[1:])
 
 
 @quantiles.inputs
@@ -589,16 +633,31 @@ def quantiles_inputs(random):
     return random.integer(2, 12)
 
 
+@quantiles.use
+def quantiles_use(answer, n):
+    codes = answer(n)
+    return codes.float() if isinstance(codes, torch.Tensor) else codes  # any precision will do
+
+
+@quantiles.wrong("these are the middles by probability, as in the chapter; the means lie elsewhere")
+def likely_codes_middle(n):
+    return torch.special.ndtri((torch.arange(n) + 0.5) / n)
+
+
 @quantiles.wrong("these are the ends of intervals, infinite ones among them")
 def likely_codes_of_ends(n):
     return torch.special.ndtri(torch.arange(n) / n)
 
 
-@quantiles.wrong("these lie on an even grid: the probability between neighbours is not the same")
-def even_codes(n):
-    return torch.linspace(-2, 2, n)
+@quantiles.wrong("divide by each interval's probability: a mean, not its share of the integral")
+def likely_codes_undivided(n):
+    ends = torch.special.ndtri(torch.arange(n + 1) / n)
+    density = (-0.5 * ends**2).exp() / math.sqrt(2 * math.pi)
+    return density[:-1] - density[1:]
 
 
-@quantiles.wrong("n codes cut the line into n + 1 parts here; each shall stand in one of n")
-def likely_codes_between(n):
-    return torch.special.ndtri((torch.arange(n) + 1.0) / (n + 1))
+@quantiles.wrong("the signs: what is the derivative of the density?")
+def likely_codes_descending(n):
+    ends = torch.special.ndtri(torch.arange(n + 1) / n)
+    density = (-0.5 * ends**2).exp() / math.sqrt(2 * math.pi)
+    return n * (density[1:] - density[:-1])

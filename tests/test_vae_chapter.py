@@ -185,7 +185,7 @@ def test_draws_from_the_prior_are_recognised_evenly() -> None:
 def test_the_prior_is_no_accident_and_a_density_fitted_afterwards_draws_better() -> None:
     """The comparisons of the page's table, over the seeds."""
     in_four_of_five("a told prior", lambda t: t["VAE, prior"][1] > t["plain, prior"][1] + 0.4)
-    in_four_of_five("one Gaussian", lambda t: t["VAE, prior"][1] > t["plain, Gaussian"][1])
+    in_four_of_five("one Gaussian", lambda t: t["VAE, prior"][1] > t["plain, Gaussian"][1] + 0.03)
     for fitted in ("plain, mixture", "VAE, mixture"):
         in_four_of_five(
             fitted, lambda t, f=fitted: t[f][0].recognised > t["VAE, prior"][0].recognised + 0.08
@@ -212,7 +212,7 @@ def test_a_warm_up_wakes_numbers_of_the_code() -> None:
     data = digits.load()
     eighth = torch.linalg.eigvalsh(torch.cov(data.train.x.T))[-8]
     gained = []
-    for seed in SEEDS[:3]:
+    for seed in SEEDS[:2]:
         cold, warm = simply(seed), of_split("stratified", seed)
         silent = (divergences(cold) < 0.1).sum().item()
         assert silent >= 2
@@ -226,7 +226,7 @@ def test_a_warm_up_wakes_numbers_of_the_code() -> None:
             precision_recall(data.test.x, m.generate(len(data.test.x))).recall for m in (cold, warm)
         ]
         assert reached[0] < reached[1], (seed, reached)
-    assert sum(gained) >= 4, gained
+    assert sum(gained) >= 2, gained
 
 
 @pytest.mark.slow
@@ -234,9 +234,8 @@ def test_a_warm_up_wakes_numbers_of_the_code() -> None:
 @pytest.mark.timeout(300)
 def test_a_start_that_is_too_wide_leaves_the_code_silent() -> None:
     x = digits.load().train.x
-    for warm_up in (0.0, 2 / 3):
-        model = variational(x, 8, 0, epochs=40, warm_up=warm_up, std=3.0)
-        assert (divergences(model) > 0.1).sum() <= 2
+    model = variational(x, 8, 0, epochs=40, std=3.0)
+    assert (divergences(model) > 0.1).sum() <= 2
 
 
 @pytest.mark.slow

@@ -127,7 +127,7 @@ def _leak(x: Array, slope: Number) -> Array:
     """1 where x is above 0, elsewhere a slope; between 0 and 1, the larger of slope and sign."""
     sign = lift(x).sign()
     return (
-        sign.clamp_min(slope)
+        sign.clamp_min_(slope)
         if 0 <= slope <= 1
         else torch.where(sign > 0, torch.ones_like(sign), slope)
     )
@@ -466,7 +466,8 @@ def relu6(input: Array, inplace: bool = False) -> Array:
 
 @primitive
 def _leaky_relu(input: Array, *, slope: Number) -> Array:
-    return input * _leak(input, slope)
+    leaked = input * slope
+    return torch.maximum(input, leaked) if 0 < slope <= 1 else input * _leak(input, slope)
 
 
 @_leaky_relu.vjp

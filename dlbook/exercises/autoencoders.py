@@ -161,7 +161,7 @@ uneven = Exercise(
     statement=r"""
     Not all pixels are equally exposed: to examples $\mathbf x_n$, the rows of $\mathbf X$, fresh Gaussian noise is added, independent in all numbers, with the standard deviation $s_d > 0$
     in number $d$. Derive the matrix $\mathbf A$ and the vector
-    $\mathbf b$ of the least $\operatorname E\lVert\mathbf A\tilde{\mathbf x} + \mathbf b - \mathbf x\rVert^2$, where the mean is over the examples and over the noise. Write `best_affine(X, s)`,
+    $\mathbf b$ of the least $\mathbb E\lVert\mathbf A\tilde{\mathbf x} + \mathbf b - \mathbf x\rVert^2$, where the mean is over the examples and over the noise. Write `best_affine(X, s)`,
     which returns $(\mathbf A, \mathbf b)$ without drawing any noise. (The covariance matrix is $\frac1N\sum_n(\mathbf x_n - \boldsymbol\mu)(\mathbf x_n - \boldsymbol\mu)^\top$.)
     """,
     hints=[
@@ -351,7 +351,7 @@ masked = Exercise(
     effort=2,
     statement=r"""
     Now the spoiling is a mask: each number of $\mathbf x$ is set to 0 with probability $p$, independently of the others, and is left alone otherwise. Which matrix $\mathbf A$ makes
-    $\operatorname E\lVert\mathbf A\tilde{\mathbf x} - \mathbf x\rVert^2$ least, averaged over the examples (the rows of $\mathbf X$) and over all masks? There is no bias. Write `best_mender(X, p)`, which returns $\mathbf A$
+    $\mathbb E\lVert\mathbf A\tilde{\mathbf x} - \mathbf x\rVert^2$ least, averaged over the examples (the rows of $\mathbf X$) and over all masks? There is no bias. Write `best_mender(X, p)`, which returns $\mathbf A$
     for $0 < p < 1$ without drawing a mask. You may suppose that the matrix to be inverted can be.
     """,
     hints=[

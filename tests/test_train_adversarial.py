@@ -394,11 +394,10 @@ def cured(seed: int) -> ModeCoverage:
 @pytest.mark.slow
 @pytest.mark.untyped
 def test_a_plain_game_loses_modes_of_the_ring() -> None:
-    """Some end as noise; some have good samples, and still not of every cloud."""
+    """Where samples are good and clouds still missing: see test_gans_chapter.py."""
     results = [plain(seed) for seed in range(5)]
     found = [(r.found, r.quality) for r in results]
     assert sum(r.found < 8 for r in results) >= 3, found
-    assert any(r.quality > 0.5 and r.found < 8 for r in results), found
 
 
 @pytest.mark.slow

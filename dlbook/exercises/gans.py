@@ -49,6 +49,14 @@ half_right.wrong_value(
     "heads are twice as frequent among the data as among the samples: that can be used",
 )
 half_right.wrong_value(
+    (2 / 3, 0.0, math.log(2 / 3) / 2 + math.log(1 / 3) / 4),
+    "both heads and tails are in the value, with their probabilities",
+)
+half_right.wrong_value(
+    (2 / 3, 0.0, -math.log(4)),
+    "−log 4 is the value where the discriminator can only guess: here it can do better",
+)
+half_right.wrong_value(
     (2 / 3, 0.0, -math.log(2 / 3) - math.log(1 / 3) / 2),
     "that is the discriminator's loss; the value has the other sign",
 )
@@ -60,33 +68,39 @@ push = Exercise(
     effort=1,
     statement=r"""
     A discriminator gives a sample the probability 0.01 of being data, and its score has the slope 5 there. Nothing else is in the batch. How
-    long is the gradient of the minimax loss by the sample? How long that of the non-saturating loss? And how many times longer is the second where the
-    probability is 0.001? Three numbers.
+    long is the gradient of the minimax loss with respect to the sample? How long that of the non-saturating loss? Now all scores of the discriminator are multiplied
+    by 2: it is surer, and nothing else has changed. By which factor does the gradient of the minimax loss change? Three numbers.
     """,
     hints=[
         r"The score $s$ stands between loss and sample: two factors, one of which is the slope of $s$.",
-        r"The factors by the score are $\sigma(s)$ and $1 - \sigma(s)$.",
+        r"The factors by the score are $\sigma(s)$ and $1 - \sigma(s)$. Which score has the probability 0.01? A doubled score has a doubled slope.",
     ],
-    outputs=("minimax", "non-saturating", "ratio"),
+    outputs=("minimax", "non-saturating", "factor"),
     atol=0.0006,
 )
 
 
 @push.stub
 def two_pushes():
-    """Return both lengths at 0.01, and their ratio at 0.001."""
+    """Return both lengths at 0.01, and the factor by which the first changes."""
 
 
 @push.reference
 def two_pushes_reference():
-    return 0.01 * 5, 0.99 * 5, 0.999 / 0.001
+    # The odds 1/99 are squared: D = 1/99² / (1 + 1/99²). The slope is doubled.
+    sure = 1 / (1 + 99**2)
+    return 0.01 * 5, 0.99 * 5, sure * 10 / (0.01 * 5)
 
 
-push.wrong_value((0.01, 0.99, 999.0), "the slope of the score is the other factor")
+push.wrong_value((0.01, 0.99, 2 * 100 / (1 + 99**2)), "the slope of the score is the other factor")
 push.wrong_value(
-    (4.95, 0.05, 1 / 999), "which of the two losses is flat where the discriminator is sure?"
+    (4.95, 0.05, 2 * 100 / (1 + 99**2)),
+    "which of the two losses is flat where the discriminator is sure?",
 )
-push.wrong_value((0.05, 4.95, 99.0), "the ratio is asked for at another probability")
+push.wrong_value((0.05, 4.95, 2.0), "the slope is doubled, but the probability changes, too")
+push.wrong_value(
+    (0.05, 4.95, 100 / (1 + 99**2)), "the probability changes, but the slope is doubled, too"
+)
 
 # --- derive ---------------------------------------------------------------------------------
 
@@ -98,7 +112,8 @@ uneven = Exercise(
     statement=r"""
     A discriminator is trained on batches in which the share $\pi$ are data, and the rest are samples. Its loss is the binary cross-entropy, but with
     the target $\alpha$ for data (not 1) and $\beta$ for samples (not 0). At a point where the data have the density $p$ and the samples $q$, which probability $D$ makes the
-    loss least? Derive it, and write it as `best(p, q, share, alpha, beta)`. Relative tolerance: $10^{-4}$.
+    loss least? Derive it, and write it as `best(p, q, share, alpha, beta)`. (Then look at a place where only samples are: what does $\beta > 0$ do to the score there, and what does $\alpha < 1$?)
+    Relative tolerance: $10^{-4}$.
     """,
     hints=[
         r"At this point the mean loss is $-\pi p\,[\alpha \log D + (1-\alpha)\log(1-D)] - \dots$",
@@ -129,6 +144,7 @@ def best_reference(p, q, share, alpha, beta):
     # a = share p alpha + (1 - share) q beta: all the weight on "data",
     # b = share p (1 - alpha) + (1 - share) q (1 - beta): all on "sample".
     # Its derivative -a/D + b/(1 - D) is 0 at D = a / (a + b), and a + b is the whole density.
+    # Where p = 0, D is beta however many samples are there: with beta > 0 they are told less to leave.
     data, samples = share * p, (1 - share) * q
     return (alpha * data + beta * samples) / (data + samples)
 
@@ -138,6 +154,16 @@ def uneven_inputs(random):
     (N,) = random.sizes(1)
     p, q = random.uniform(0.1, 2.0, N), random.uniform(0.1, 2.0, N)
     return p, q, random.number(0.1, 0.9), random.number(0.7, 1.0), random.number(0.0, 0.3)
+
+
+@uneven.wrong("shares and targets are both missing: that is the page's own case")
+def best_plain(p, q, share, alpha, beta):
+    return p / (p + q)
+
+
+@uneven.wrong('β is the target itself, the weight on "data": 1 − β stands with log(1 − D)')
+def best_other_target(p, q, share, alpha, beta):
+    return (alpha * share * p + (1 - beta) * (1 - share) * q) / (share * p + (1 - share) * q)
 
 
 @uneven.wrong("samples have a target, too: it also asks for some probability of being data")
@@ -163,13 +189,13 @@ value = Exercise(
     kind="program",
     effort=2,
     statement=r"""
-    Write `value(real, fake)`: the mean of $\log\sigma(s)$ over the scores of data plus the mean of $\log(1 - \sigma(\tilde s))$ over those of samples. There may be
-    different numbers of both. It must be right for scores of $\pm 1000$, too, without `softplus`, `logsigmoid` or a loss of PyTorch: only `exp`, `log`, `log1p`,
+    Write `game_value(real, fake)`: the mean of $\log\sigma(s)$ over the scores of data plus the mean of $\log(1 - \sigma(\tilde s))$ over those of samples. There may be
+    different numbers of both. It must be right for scores of $\pm 1000$, too. On your honour, without `softplus`, `logsigmoid` or a loss of PyTorch: only `exp`, `log`, `log1p`,
     `abs`, `clamp`, `mean` and arithmetic. Tolerance: $10^{-4}$, relative $10^{-4}$.
     """,
     hints=[
         r"$1 - \sigma(s) = \sigma(-s)$: one function is enough.",
-        r"$\log\sigma(s) = -\log(1 + e^{-s})$. For large negative $s$ take $e^{-s}$ out of the bracket; $\min(s, 0)$ and $|s|$ join both cases.",
+        r"$\log\sigma(s) = -\log(1 + e^{-s})$. For large negative $s$ take $e^{-s}$ out of the bracket. Can one formula serve both signs?",
     ],
     atol=1e-4,
     rtol=1e-4,
@@ -178,7 +204,7 @@ value = Exercise(
 
 @value.stub
 def game_value(real, fake):
-    """Return the value, one number.
+    """Return the value, a tensor of shape ().
 
     Args:
         real: scores of data, shape (N,).
@@ -204,7 +230,7 @@ def value_large(random):
     return torch.tensor([1000.0, -1000.0, 2.0]), torch.tensor([-1000.0, 1000.0])
 
 
-@value.wrong("the logarithm of 0: work with scores, not with probabilities")
+@value.wrong("infinite: a logarithm has met 0, or an exponential has overflowed")
 def game_value_probabilities(real, fake):
     D, F = 1 / (1 + torch.exp(-real)), 1 / (1 + torch.exp(-fake))
     return D.log().mean() + (1 - F).log().mean()
@@ -229,12 +255,12 @@ modes = Exercise(
     kind="program",
     effort=2,
     statement=r"""
-    Write `modes(samples, centers, radius, least)`. A sample is *close* if it lies within `radius` of its nearest centre. Return how many centres
+    Write `modes_found(samples, centers, radius, least)`, much as the chapter's `mode_coverage` counts. A sample is *close* if its distance to its nearest centre is at most `radius`. Return how many centres
     have at least `least` close samples of their own (each sample belongs to its nearest centre only), and the share of all samples that are close, as a float.
     """,
     hints=[
-        "`torch.cdist(samples, centers)` has all distances, (N, K).",
-        "`.min(1)` gives the smallest distance of each sample and the place of it. `torch.bincount` counts whole numbers.",
+        "You need two things of each sample: which centre is its nearest, and how far that is. `torch.cdist(samples, centers)` has all distances, (N, K).",
+        "Count the nearest centres of the close samples alone.",
     ],
     outputs=("found", "close"),
     axes={"samples": "N 2", "centers": "K 2"},
@@ -306,11 +332,11 @@ blind = Exercise(
     statement=r"""
     The theorem about equal densities supposes a discriminator that can be any function. Let it be a straight line, $s = wx + b$. Find data and samples, two lists of
     equally many numbers (between 2 and 20 of each, all between −10 and 10), so that no choice of $w$ and $b$ brings the discriminator's loss more than
-    $10^{-6}$ below $\log 4$, although the standard deviation of one list is at least twice that of the other.
+    $10^{-6}$ below $\log 4$, although the standard deviation of one list is at least twice that of the other (torch's `std`), and neither is below 0.1.
     """,
     hints=[
         r"At $w = b = 0$ the loss is $\log 4$. When is that the least? The loss is convex in $w$ and $b$.",
-        r"Set its derivative by $w$ to 0 there. Which number of either list does it contain?",
+        r"Set its derivative with respect to $w$ to 0 there. Which number of either list does it contain?",
     ],
     outputs=("data", "samples"),
 )
@@ -339,7 +365,9 @@ def blind_judge(got):
     if not bool(torch.isfinite(both).all()) or float(both.abs().max()) > 10:
         return "expected numbers between −10 and 10"
     wide, narrow = (f(float(x.std()), float(y.std())) for f in (max, min))
-    if wide < 2 * narrow or wide == 0:
+    if narrow < 0.1:
+        return f"a standard deviation of {narrow:.3f}: it should be 0.1 at least"
+    if wide < 2 * narrow:
         return f"standard deviations {wide:.3f} and {narrow:.3f}: the one is not twice the other"
     w = torch.zeros(2, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS([w], max_iter=200, line_search_fn="strong_wolfe")
@@ -365,6 +393,7 @@ blind.wrong_value(([0.0, 1.0], [3.0, 9.0]), "a line tells them apart: its loss i
 blind.wrong_value(
     ([0.0, 1.0], [0.0, 1.0]), "standard deviations 0.707 and 0.707: the one is not twice the other"
 )
+blind.wrong_value(([0.0, 0.0], [-1.0, 1.0]), "a standard deviation of 0.000: it should be 0.1")
 blind.wrong_value(([0.0, 1.0], [3.0]), "expected two lists of equally many numbers, from 2 to 20")
 
 # --- extend ---------------------------------------------------------------------------------
@@ -373,7 +402,7 @@ weighed = Exercise(
     "gans.weighed",
     "Data's mean, from samples alone",
     kind="extend",
-    effort=3,
+    effort=2,
     statement=r"""
     A best discriminator knows the ratio of the densities. So it can turn means over samples into means over data. Given numbers $h_i$ of $N$ samples (whatever was
     measured of them) and their scores $s_i$ by the best discriminator, estimate the mean of $h$ over the *data*: weigh each sample by the ratio $p/q$ at its place, and let the weights
@@ -381,7 +410,7 @@ weighed = Exercise(
     """,
     hints=[
         r"$\int p\,h = \int q\,\frac{p}{q}\,h$: a mean over samples. What is $p/q$ in terms of the score?",
-        "You have met exponentials of scores divided by their sum before, and you know how to keep them from overflowing.",
+        "The weights are to add up to 1: a common factor of all of them drops out. Which one keeps the largest from overflowing?",
     ],
     axes={"h": "N", "scores": "N"},
     atol=1e-4,
@@ -390,7 +419,7 @@ weighed = Exercise(
 
 @weighed.stub
 def over_data(h, scores):
-    """Return the estimate, one number.
+    """Return the estimate, a tensor of shape ().
 
     Args:
         h: what was measured of the samples, shape (N,).
@@ -419,6 +448,16 @@ def weighed_large(random):
 def over_data_probabilities(h, scores):
     weights = torch.sigmoid(scores)
     return (weights * h).sum() / weights.sum()
+
+
+@weighed.wrong("the score is log p − log q: the weights are the ratio the other way round")
+def over_data_inverse(h, scores):
+    return (torch.softmax(-scores, 0) * h).sum()
+
+
+@weighed.wrong("the weights don't add up to 1: divide by their sum")
+def over_data_shifted(h, scores):
+    return (torch.exp(scores - scores.max()) * h).mean()
 
 
 @weighed.wrong("let the weights add up to 1, whatever their mean is")

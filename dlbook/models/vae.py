@@ -2,7 +2,7 @@ r"""Variational autoencoders: a model of the data with causes that nobody has se
 
 An input is thought to have come about in two steps: a code :math:`z \sim \mathcal N(0, I)` was
 drawn, and from it the input, :math:`x \sim p(x \mid z)`, whose parameters a decoder computes.
-What an input's probability is, an integral over all codes would tell, and nobody can do it. An
+What an input's probability is, an integral over all codes would tell, which has no closed form. An
 encoder that guesses which codes an input may have come from, :math:`q(z \mid x) =
 \mathcal N(\mu(x), \operatorname{diag} \sigma^2(x))`, gives a bound that can be computed,
 

@@ -77,4 +77,5 @@ assert max(film) < 8 and sum(covered) / len(covered) < 5
 # clouds; the curve below counts those that are met well enough.
 #
 # **What to change.** Another seed, both in ``torch.manual_seed`` and in ``seed=``. With 1, see
-# whether the noise still reaches the output: print the samples' standard deviation.
+# whether the noise still reaches the output: print the samples' standard deviation. Then give both
+# optimisers ``betas=(0.5, 0.999)``: how much of the travelling is left?

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from dlbook import nn, ops
-from dlbook.data import digits, glyphs, mixtures
+from dlbook import ops
+from dlbook.data import glyphs, mixtures
 from dlbook.metrics import ModeCoverage, frechet_distance, mode_coverage
 from dlbook.models import GAMES, MLP, PatchDiscriminator, UNetGenerator, gradient_penalty
 from dlbook.optim import Adam
@@ -53,7 +53,7 @@ def play(
     return history.samples[-1]
 
 
-def stacked(seeds: range, sizes: tuple[int, ...]) -> list[Tensor]:
+def stacked(seeds: list[int], sizes: tuple[int, ...]) -> list[Tensor]:
     """The parameters of as many networks, each in one tensor."""
     networks = []
     for seed in seeds:
@@ -71,9 +71,9 @@ def applied(parameters: list[Tensor], x: Tensor) -> Tensor:
     return x
 
 
-def rings(seeds: range, weight: float, steps: int = 2500) -> list[ModeCoverage]:
-    """The page's game for several seeds side by side, which takes a third of the time."""
-    n = len(seeds)
+def rings(seeds: list[int], weights: list[float], steps: int = 2500) -> list[ModeCoverage]:
+    """The page's calm game, as many as there are weights, side by side."""
+    n, weight = len(seeds), torch.tensor(weights)[:, None]
     G, D = stacked(seeds, (2, 64, 64, 64, 2)), stacked(seeds, (2, 64, 64, 64, 1))
     draws = torch.Generator().manual_seed(seeds[0])
     own = [Adam(p, lr=2e-3, betas=(0.0, 0.9)) for p in (G, D)]
@@ -89,8 +89,8 @@ def rings(seeds: range, weight: float, steps: int = 2500) -> list[ModeCoverage]:
             fake = samples(128)
         real = applied(D, x)
         (slope,) = torch.autograd.grad(real.sum(), x, create_graph=True)
-        flat = weight * slope.square().sum(2).mean()
-        # every mean is over all seeds: their sum is n times as large
+        flat = (weight * slope.square().sum(2)).mean()
+        # every mean is over all games: their sum is n times as large
         loss = n * (GAMES["non-saturating"].discriminator(real, applied(D, fake)) + flat)
         for p, g in zip(D, torch.autograd.grad(loss, D), strict=True):
             p.grad = g
@@ -107,26 +107,15 @@ def rings(seeds: range, weight: float, steps: int = 2500) -> list[ModeCoverage]:
 @pytest.mark.slow
 @pytest.mark.untyped
 def test_the_cure_finds_all_clouds_on_seeds_that_were_not_used_to_choose_it() -> None:
-    """Seeds 20 to 24; 0 to 4 were used."""
-    found = rings(range(20, 25), 0.02)
-    assert sum(v.found == 8 for v in found) >= 4, found
-    assert sum(v.found == 8 and v.quality >= 0.9 for v in found) >= 3, found
-
-
-def draw(seed: int, data: Tensor, weight: float) -> Tensor:
-    torch.manual_seed(seed)
-    pair = torch.nn.Sequential(MLP((16, 128, 128, 64)), nn.Sigmoid()), MLP((64, 128, 128, 1))
-    return play(pair, data, steps=1000, seed=seed, weight=weight, latent=16, samples=1000)
-
-
-@pytest.mark.slow
-@pytest.mark.untyped
-def test_samples_are_further_from_the_digits_of_other_writers() -> None:
-    same, other = digits.load(), digits.load(split="file-order")
-    distances = [
-        frechet_distance(split.test.x, draw(0, split.train.x, 1.0)) for split in (same, other)
-    ]
-    assert distances[1] > 1.2 * distances[0], distances
+    """Seeds 20 to 24; 0 to 4 were used. The control is the calm optimiser alone."""
+    seeds = list(range(20, 25))
+    found = rings(2 * seeds, [0.0] * 5 + [0.02] * 5)
+    control, cure = found[:5], found[5:]
+    assert sum(v.found == 8 for v in cure) >= 4, cure
+    assert sum(v.quality for v in cure) / 5 >= 0.9, cure
+    assert sum(v.found == 8 and v.quality >= 0.88 for v in cure) >= 3, cure
+    assert sum(v.found for v in control) < 40, control
+    assert sum(v.evenness for v in control) < sum(v.evenness for v in cure) - 0.1, control
 
 
 def outlines(part: str, n: int, seed: int) -> tuple[Tensor, Tensor]:

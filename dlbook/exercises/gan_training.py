@@ -16,9 +16,9 @@ arrival = Exercise(
     effort=1,
     statement=r"""
     In the game of two numbers, in turn, near the equilibrium, with the rate $h = 0.2$ and the penalty's weight $\gamma = 0.25$. By which factor does the
-    distance from the equilibrium shrink per step, in the mean over many? After how many steps is it a hundredth of what it was? And how much does the *squared* distance
+    distance from the equilibrium shrink per step, in the mean over many? Which $n$, rounded to the nearest whole number, makes it a hundredth of what it was? And how much does the *squared* distance
     change in one step from $\psi = 0$, $\theta = 1$ if both move at once and there is no penalty? Three numbers: the first and the last with
-    three digits behind the point, the second to the nearest whole.
+    three digits behind the point.
     """,
     hints=[
         r"$\epsilon$ is half the rate, and the size of the eigenvalues is the root of a determinant.",
@@ -42,6 +42,9 @@ def factor_steps_change_reference():
 
 arrival.wrong_value((0.9, 44.0, 0.01), "the determinant is the product of two eigenvalues")
 arrival.wrong_value((0.8944, 41.0, 0.04), "ε is half the rate")
+arrival.wrong_value(
+    (math.sqrt(0.9), 88.0, 0.01), "the whole number nearest to the solution, rounded down here"
+)
 arrival.wrong_value((math.sqrt(0.9), 87.0, 0.1), "the distance squared: a square is added")
 
 # --- derive ---------------------------------------------------------------------------------
@@ -149,6 +152,16 @@ def flatness_without_b(x, A, b):
     return (x @ (A + A.T)).square().sum(1).mean()
 
 
+@bowl.wrong("each term of the sum has x in two places: differentiate by both")
+def flatness_one_side(x, A, b):
+    return (x @ A + b).square().sum(1).mean()
+
+
+@bowl.wrong("the length is squared: no root")
+def flatness_root(x, A, b):
+    return (x @ (A + A.T) + b).norm(dim=1).mean()
+
+
 @bowl.wrong("the squared length is a sum over coordinates; the mean is over the rows only")
 def flatness_mean(x, A, b):
     return (x @ (A + A.T) + b).square().mean()
@@ -165,7 +178,7 @@ carried = Exercise(
     """,
     hints=[
         "Two samples, two data, no two ways crossing: which goes to which?",
-        "The least goes to the least.",
+        "Put both in order before you pair them, and think of the ends first.",
     ],
     axes={"data": "N", "samples": "N"},
     atol=1e-5,
@@ -268,7 +281,7 @@ longest = Exercise(
     In the end $u^\top W v$ is the estimate. Write `stretch(W, v, steps)` with `steps` of 1 or more. Tolerance: $10^{-4}$, relative $10^{-4}$.
     """,
     hints=[
-        "Two lines in a loop. A vector divided by its length: `u / u.norm()`.",
+        "Two lines in a loop; each ends with a vector of length 1.",
         "After the loop `u @ W @ v` is one number.",
     ],
     axes={"W": "M N", "v": "N"},
@@ -279,7 +292,7 @@ longest = Exercise(
 
 @longest.stub
 def stretch(W, v, steps):
-    """Return the estimate, one number.
+    """Return the estimate, a tensor of shape ().
 
     Args:
         W: shape (M, N).
@@ -368,12 +381,13 @@ stuck = Exercise(
     kind="break",
     effort=2,
     statement=r"""
-    Friction brings the two numbers to rest, but can there be too much? With $\epsilon = 0.1$, in turn, find a weight $\gamma$ with which they still arrive in the end, but for which the
-    larger of the eigenvalues' sizes lies above 0.999, although $\gamma \ge 0.2$ (at 0.2 it is 0.959).
+    Friction brings the two numbers to rest, but can there be too much? With $\epsilon = 0.1$, in turn, the distance shrinks per step by the factor $\sqrt{0.96}$, about 0.9798,
+    if $\gamma = 0.1$. Find a weight that is at least ten times as large, with which the players arrive in the end, and *more slowly* than that: the larger of the eigenvalues'
+    sizes lies between $\sqrt{0.96}$ and 1.
     """,
     hints=[
-        r"$1 - 4\gamma\epsilon$ is what the discriminator keeps of its slope. What if it keeps nothing? What if that is negative?",
-        "When the eigenvalues become real, only their product is told by the determinant. Compute them for some weights.",
+        r"$1 - 4\gamma\epsilon$ is what the discriminator keeps of its slope. What if it keeps nothing at all of what it has learned?",
+        "When the eigenvalues are real, only their product is told by the determinant. Compute both for some weights from 1 to 5.",
     ],
 )
 
@@ -385,9 +399,9 @@ def too_much():
 
 @stuck.reference
 def too_much_reference():
-    # -1 is an eigenvalue if 1 + trace + determinant = 0. With k = 1 - 4 gamma eps that is
-    # 2 + 2 k - eps^2 = 0, or k = -0.995. A little less friction, k = -0.9946:
-    return 1.9946 / (4 * 0.1)
+    # With 4 gamma eps = 1 the discriminator keeps nothing: the matrix has the rows (0, -eps) and
+    # (0, 1 - eps^2), so its eigenvalues are 0 and 0.99.
+    return 2.5
 
 
 @stuck.judge
@@ -396,18 +410,18 @@ def stuck_judge(got):
         gamma = float(got)
     except (TypeError, ValueError):
         return "expected a number"
-    if not math.isfinite(gamma) or gamma < 0.2:
-        return "expected a weight of 0.2 or more"
+    if not math.isfinite(gamma) or gamma < 1:
+        return "expected a weight of 1 or more"
     left, e = 1 - 4 * gamma * 0.1, 0.1
     turn = torch.tensor([[left, -e], [e * left, 1 - e**2]], dtype=torch.float64)
     size = float(torch.linalg.eigvals(turn).abs().max())
     if size >= 1:
-        return f"they don't arrive: an eigenvalue of the size {size:.4f}"
-    if size <= 0.999:
-        return f"they arrive too soon: the larger eigenvalue has the size {size:.4f}"
+        return f"they don't arrive: an eigenvalue of the size {size:.5f}"
+    if size <= math.sqrt(0.96):
+        return f"they arrive too soon: the larger eigenvalue has the size {size:.5f}"
     return None
 
 
-stuck.wrong_value(0.1, "expected a weight of 0.2 or more")
-stuck.wrong_value(0.2, "they arrive too soon: the larger eigenvalue has the size 0.9592")
+stuck.wrong_value(0.1, "expected a weight of 1 or more")
+stuck.wrong_value(1.0, "they arrive too soon: the larger eigenvalue has the size 0.97")
 stuck.wrong_value(6.0, "they don't arrive: an eigenvalue of the size")

@@ -2,7 +2,7 @@
 Samples through training
 ========================
 
-You will see twelve noises, a column each, become digits as two networks play, row by row, and what
+You will see eight noises, a column each, become digits as two networks play, row by row, and what
 a classifier makes of a thousand of them at every moment.
 """
 
@@ -60,7 +60,7 @@ history = fit_adversarial(
     penalty=flat_at_data,
     penalty_weight=1.0,
     samples=1000,
-    sample_every=STEPS // 8,
+    sample_every=STEPS // 5,
     seed=0,
     device="cpu",
 )
@@ -72,14 +72,17 @@ print(f"real ones: recognised {real.recognised:4.0%}, evenness {real.evenness:.2
 
 # %%
 
-# sphinx_gallery_alt = "Nine rows of twelve small grey images. The first is even grey, then come"
+# sphinx_gallery_alt = "Six rows of eight small images, with gaps. The first is even grey, then come"
 # sphinx_gallery_alt = "blots, then strokes that look like digits."
-strip = torch.stack([made[:12] for made in history.samples])
-picture = strip.reshape(-1, 12, 8, 8).permute(0, 2, 1, 3).reshape(-1, 96)
-figure, ax = plt.subplots(figsize=(5.8, 4.6))
-ax.imshow(picture, cmap="gray_r", vmin=0, vmax=1)
+strip = torch.stack([made[:8] for made in history.samples])
+tiles = torch.full((len(strip), 8, 12, 12), torch.nan)  # each image with a margin of two pixels
+tiles[:, :, 2:-2, 2:-2] = strip.reshape(-1, 8, 8, 8)
+figure, ax = plt.subplots(figsize=(5.8, 5.4))
+ax.imshow(tiles.permute(0, 2, 1, 3).reshape(-1, 96), cmap="gray_r", vmin=0, vmax=1)
 ax.grid(False)
-ax.set(xticks=[], yticks=8 * torch.arange(len(strip)) + 3.5, ylabel="step")
+for spine in ax.spines.values():
+    spine.set_visible(False)
+ax.set(xticks=[], yticks=12 * torch.arange(len(strip)) + 5.5, ylabel="step")
 ax.set_yticklabels(history.sample_steps)
 plt.show()
 

@@ -99,9 +99,14 @@ for row, values in zip(images, sureness, strict=True):
 
 # sphinx_gallery_alt = "Four rows of eleven small images, each from one digit to another, and below"
 # sphinx_gallery_alt = "each row bars for the judge's largest probability."
-figure, axes = plt.subplots(8, 1, figsize=(5.8, 5.4), height_ratios=[3, 1] * 4)
+figure, axes = plt.subplots(8, 1, figsize=(5.8, 6.0), height_ratios=[3, 1] * 4)
 for top, below, row, values in zip(axes[::2], axes[1::2], images, sureness, strict=True):
-    top.imshow(row.reshape(-1, 8, 8).permute(1, 0, 2).reshape(8, -1), cmap="gray_r", vmin=0, vmax=1)
+    tiles = torch.full((11, 8, 10), torch.nan)  # with a gap between neighbours
+    tiles[:, :, 1:-1] = row.reshape(-1, 8, 8)
+    top.imshow(tiles.permute(1, 0, 2).reshape(8, -1), cmap="gray_r", vmin=0, vmax=1)
+    top.grid(False)
+    for spine in top.spines.values():
+        spine.set_visible(False)
     below.bar(range(11), values, width=0.6)
     below.set(xlim=(-0.5, 10.5), ylim=(0, 1), xticks=[], yticks=[])
     top.set(xticks=[], yticks=[], aspect="auto")

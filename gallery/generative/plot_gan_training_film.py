@@ -72,8 +72,8 @@ print(f"real ones: recognised {real.recognised:4.0%}, evenness {real.evenness:.2
 
 # %%
 
-# sphinx_gallery_alt = "Six rows of eight small images, with gaps. The first is even grey, then come"
-# sphinx_gallery_alt = "blots, then strokes that look like digits."
+# sphinx_gallery_alt = "Six rows of eight small images, with gaps. The first is even grey, then"
+# sphinx_gallery_alt = "come blots, then strokes that look like digits."
 strip = torch.stack([made[:8] for made in history.samples])
 tiles = torch.full((len(strip), 8, 12, 12), torch.nan)  # each image with a margin of two pixels
 tiles[:, :, 2:-2, 2:-2] = strip.reshape(-1, 8, 8, 8)

@@ -236,5 +236,7 @@ def test_a_dear_sparse_code_is_ahead_of_as_many_components(seed: int) -> None:
     train(model, x, seed, lr=5e-3, epochs=150, batch_size=128, price=1e-2)
     with torch.no_grad():
         output = model(z)
+        in_use = int((model(x).code > 0).any(0).sum())
+    assert in_use < 64  # of 128: fewer than there are pixels
     size = round((output.code > 0).double().sum(1).mean().item())
     assert psnr(output.reconstruction, z) > by_pca(z, x, size) + 0.5

@@ -233,6 +233,7 @@ def test_a_warm_up_wakes_numbers_of_the_code() -> None:
 @pytest.mark.untyped
 @pytest.mark.timeout(300)
 def test_a_start_that_is_too_wide_leaves_the_code_silent() -> None:
+    """By the end of this training, that is; s is still on its way down."""
     x = digits.load().train.x
     model = variational(x, 8, 0, epochs=40, std=3.0)
     assert (divergences(model) > 0.1).sum() <= 2

@@ -144,7 +144,8 @@ def best_reference(p, q, share, alpha, beta):
     # a = share p alpha + (1 - share) q beta: all the weight on "data",
     # b = share p (1 - alpha) + (1 - share) q (1 - beta): all on "sample".
     # Its derivative -a/D + b/(1 - D) is 0 at D = a / (a + b), and a + b is the whole density.
-    # Where p = 0, D is beta however many samples are there: with beta > 0 they are told less to leave.
+    # Where p = 0, D is beta, whatever alpha is: with beta > 0 a finite score and a flat one, which
+    # doesn't tell the samples where to go. With beta = 0 (alpha < 1 alone) it still falls to -inf.
     data, samples = share * p, (1 - share) * q
     return (alpha * data + beta * samples) / (data + samples)
 
@@ -405,7 +406,7 @@ weighed = Exercise(
     effort=2,
     statement=r"""
     A best discriminator knows the ratio of the densities. So it can turn means over samples into means over data. Given numbers $h_i$ of $N$ samples (whatever was
-    measured of them) and their scores $s_i$ by the best discriminator, estimate the mean of $h$ over the *data*: weigh each sample by the ratio $p/q$ at its place, and let the weights
+    measured of them) and their scores $s_i$ by the best discriminator, estimate the mean of $h$ over the *data* (there are samples wherever there are data): weigh each sample by the ratio $p/q$ at its place, and let the weights
     add up to 1. Write `over_data(h, scores)`; scores may be as large as 1000. Tolerance: $10^{-4}$.
     """,
     hints=[

@@ -531,9 +531,9 @@ class ELBOLoss(nn.Module):
     .. math:: J = -\frac1B \sum_n \operatorname{E}_q \log p(x_n \mid z)
         + \frac{\beta}{B} \sum_n \operatorname{KL}\bigl( q(z \mid x_n) \,\Vert\, p(z) \bigr)
 
-    Below :math:`\beta = 1` it is no bound on the likelihood, above a loose one. Above, codes are
-    nearer to the prior and to being independent, and tell less of the input; at 0, the guess
-    narrows to a point, and codes drawn from the prior mean nothing.
+    Below :math:`\beta = 1` it need not be a bound on the likelihood, above it is a loose one.
+    Above, codes are nearer to the prior and to being independent, and tell less of the input; at 0,
+    the guess narrows to a point, and codes drawn from the prior mean nothing.
 
     Args:
         likelihood: the model's; if its standard deviation is trained, it is the same parameter.

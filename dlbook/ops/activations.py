@@ -466,8 +466,9 @@ def relu6(input: Array, inplace: bool = False) -> Array:
 
 @primitive
 def _leaky_relu(input: Array, *, slope: Number) -> Array:
-    leaked = input * slope
-    return torch.maximum(input, leaked) if 0 < slope <= 1 else input * _leak(input, slope)
+    if 0 < slope <= 1:
+        return torch.maximum(input, input * slope)
+    return input * _leak(input, slope)
 
 
 @_leaky_relu.vjp
